@@ -1,0 +1,94 @@
+"""What `load_data` returns: named fields, a training and a test split, each a sequence of border-form items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from daedal.spaces import Images, Space
+
+
+class Density(Protocol):
+    """A known distribution: what toys are drawn from."""
+
+    entropy: float | None  # nats; None where no closed form or quadrature is known
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density of x (n, dim): nats, (n,)."""
+        ...
+
+    def sample(self, n: int, generator: np.random.Generator) -> np.ndarray:
+        """n fresh items, (n, dim)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Column:
+    """One field of a split: raw values (levels of images, indices of labels, numbers of vectors) and their space.
+
+    `rows` picks the items of the split out of `values`; an index of `len(values) + i` means item i mirrored.
+    """
+
+    values: np.ndarray  # (n, *shape): uint8 or uint16 levels, int64 labels, float32 vectors; may be memory-mapped
+    space: Space
+
+    def gather(self, rows: np.ndarray) -> Tensor:
+        """The border form of some items: (len(rows), *shape)."""
+        n = len(self.values)
+        mirrored = rows >= n
+        taken = self.values[np.where(mirrored, rows - n, rows)]
+        if mirrored.any():
+            if isinstance(self.space, Images):
+                taken[mirrored] = taken[mirrored][..., ::-1]
+        if isinstance(self.space, Images):
+            numbers = torch.from_numpy(taken.astype(np.float32))
+            return numbers.mul_(self.space.cell).sub_(1.0)
+        return torch.from_numpy(taken)
+
+
+@dataclass(frozen=True)
+class Split(Sequence):
+    """A finite sequence of items, each a dict of border-form tensors; `gather` takes many at once."""
+
+    columns: Mapping[str, Column]
+    rows: np.ndarray  # which rows of the columns: int64 (n,)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i):
+        if isinstance(i, slice):
+            return Split(self.columns, self.rows[i])
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"item {i} of a split of {len(self)}")
+        return {name: value[0] for name, value in self.gather([i]).items()}
+
+    def gather(self, indices: Iterable[int], fields: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """The items of `indices`, stacked: {field: (len(indices), *shape)}."""
+        rows = self.rows[np.asarray(indices if isinstance(indices, np.ndarray) else list(indices), np.int64)]
+        return {name: self.columns[name].gather(rows) for name in (fields or self.columns)}
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set. `source` is what `load_data` was called with, so that a run can be resumed from its folder."""
+
+    name: str
+    fields: Mapping[str, Space]
+    train: Split
+    test: Split
+    fingerprint: str  # hex; of the decoded content
+    density: Density | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}: {space}" for name, space in self.fields.items())
+        return f"Data({self.name!r}, {len(self.train)} train, {len(self.test)} test, {fields})"
+
+
+Loader = Callable[..., Data]

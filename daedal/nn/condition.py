@@ -1,0 +1,91 @@
+"""One way to condition: `given`, whatever its spaces, becomes a vector, and planes where it has a place.
+
+>>> from daedal.spaces import Images, Labels
+>>> condition = Condition({"label": Labels(10), "image": Images(3, 16, 16)}, 32, size=(8, 8))
+>>> given = {"label": torch.tensor([3]), "image": torch.zeros(4, 3, 16, 16)}
+>>> condition.vector(given, 4).shape, condition.planes(given, 4).shape
+(torch.Size([4, 32]), torch.Size([4, 8, 8, 8]))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from daedal.spaces import Space
+
+
+class Condition(nn.Module):
+    """Embeds `given` as a vector (n, dim), and as planes (n, channels, h, w) where a value has a place.
+
+    `dropout` > 0 replaces each value of each item in training by a learned null, so that names may be
+    left out at call time (classifier-free guidance). With no spaces the vector is zero, the planes empty.
+    """
+
+    def __init__(
+        self,
+        spaces: Mapping[str, Space],
+        dim: int,
+        *,
+        size: tuple[int, int] | None = None,
+        plane_channels: int = 8,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.dim, self.size, self.dropout = dim, size, dropout
+        self.names = tuple(sorted(spaces))
+        self.embeds = nn.ModuleDict({name: spaces[name].embed(dim) for name in self.names})
+        maps = {} if size is None else {name: spaces[name].planes(*size, plane_channels) for name in self.names}
+        self.maps = nn.ModuleDict({name: module for name, module in maps.items() if module is not None})
+        self.plane_channels = plane_channels
+        self.nulls = nn.ParameterDict({name: nn.Parameter(torch.zeros(dim)) for name in self.names} if dropout else {})
+
+    @property
+    def channels(self) -> int:
+        """How many channels `planes` has."""
+        return self.plane_channels * len(self.maps)
+
+    def keep(self, n: int, device: torch.device | str = "cpu") -> dict[str, Tensor] | None:
+        """Which items keep which value in this pass, (n,) bool each; None where nothing is dropped."""
+        if not (self.dropout and self.training and self.names):
+            return None
+        return {name: torch.rand(n, device=device) >= self.dropout for name in self.names}
+
+    def vector(self, given: Mapping[str, Tensor], n: int, keep: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The sum of the embedded values: (n, dim)."""
+        total = self._zeros((n, self.dim))
+        for name in self.names:
+            if name not in given:
+                total = total + self._null(name)
+                continue
+            value = self.embeds[name](given[name])
+            if keep is not None:
+                value = torch.where(keep[name][:, None], value, self.nulls[name])
+            total = total + value
+        return total
+
+    def planes(self, given: Mapping[str, Tensor], n: int, keep: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The maps of the values that have a place, side by side: (n, channels, h, w)."""
+        height, width = self.size or (1, 1)
+        parts = [self._zeros((n, 0, height, width))]
+        for name, module in self.maps.items():
+            if name not in given:
+                self._null(name)
+                parts.append(self._zeros((n, self.plane_channels, height, width)))
+                continue
+            value = module(given[name]).expand(n, -1, -1, -1)
+            if keep is not None:
+                value = value * keep[name][:, None, None, None]
+            parts.append(value)
+        return torch.cat(parts, 1)
+
+    def _null(self, name: str) -> Tensor:
+        if name not in self.nulls:
+            raise ValueError(f"'given' lacks {name!r}; only a system trained with given_dropout > 0 can do without.")
+        return self.nulls[name]
+
+    def _zeros(self, shape: tuple[int, ...]) -> Tensor:
+        like = next(self.parameters(), None)
+        return torch.zeros(shape) if like is None else torch.zeros(shape, dtype=like.dtype, device=like.device)
