@@ -17,6 +17,7 @@ True
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -241,7 +242,7 @@ class _EmbedImages(nn.Module):
         channels = space.channels * (space.frames or 1)
         widths = [channels, *(min(dim, 32 * 2**i) for i in range(_halvings(space)))]
         self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
         )
         self.head = nn.Linear(widths[-1] * 16, dim)
 

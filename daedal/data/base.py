@@ -42,9 +42,8 @@ class Column:
         n = len(self.values)
         mirrored = rows >= n
         taken = self.values[np.where(mirrored, rows - n, rows)]
-        if mirrored.any():
-            if isinstance(self.space, Images):
-                taken[mirrored] = taken[mirrored][..., ::-1]
+        if mirrored.any() and isinstance(self.space, Images):
+            taken[mirrored] = taken[mirrored][..., ::-1]
         if isinstance(self.space, Images):
             numbers = torch.from_numpy(taken.astype(np.float32))
             return numbers.mul_(self.space.cell).sub_(1.0)
