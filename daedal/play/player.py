@@ -55,6 +55,7 @@ class Rate:
     shape: Shape = constant
 
     def __call__(self, progress: float) -> float:
+        """The rate at a progress."""
         return self.peak * self.shape(progress)
 
 

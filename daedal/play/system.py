@@ -8,6 +8,7 @@ A system is one file and one final class. It says what it is in class attributes
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, final
 
@@ -18,7 +19,7 @@ from daedal.declare import Paper, Recipe, Variant
 from daedal.nn.scale import Standardise
 from daedal.play.player import Player, Rate, Stage
 from daedal.play.turn import Batch, Turn, Yielded
-from daedal.spaces import Images, Labels, Space, Vectors, check_given
+from daedal.spaces import Images, Space, Vectors, check_given
 
 
 class System(nn.Module):
@@ -30,6 +31,7 @@ class System(nn.Module):
     compiles: ClassVar[tuple[str, ...]] = ()  # submodules that `--compile` compiles; never a critic under a penalty
     recipe: Recipe = Recipe()
     given_dropout: float = 0.0
+    train_seconds: float = math.nan  # how long it was trained, where known
 
     def __init__(self, x: Space, given: Mapping[str, Space] | None = None):
         super().__init__()
@@ -75,6 +77,10 @@ class System(nn.Module):
         """Learn what the data's units are (vectors only); `items` gathers like a split of `Data`."""
         self.standardise.fit(items, self.roles["x"])
 
+    def progress_scalars(self) -> dict[str, float]:
+        """What a system without losses has to log, such as a log-likelihood; read at log points."""
+        return {}
+
     # -- how it is called
 
     def prepare_given(self, given: Mapping[str, Tensor] | None, n: int) -> dict[str, Tensor]:
@@ -109,6 +115,3 @@ def option_names(function: Any) -> tuple[str, ...]:
     """Names of the keyword-only parameters of a function or a class's constructor, in order."""
     parameters = inspect.signature(function).parameters.values()
     return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
-
-
-__all__ = ["Batch", "Images", "Labels", "System", "Vectors", "option_names"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-Combine = Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]]
+Gradient = Sequence[Tensor | None]  # one a parameter of the player, None where the loss does not depend on it
+Combine = Callable[..., Gradient]  # as many gradients in as the turn has losses, one out
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,13 @@ class Batch:
 class Turn:
     """One loss handed to one player, who alone moves by it.
 
-    `combine`, where given, maps the player's averaged gradients (one a parameter, None where it has none) to
-    those it follows. `scalars` are logged under the player's name; their mean over micro-batches and ranks.
+    A player that follows a function of several gradients gives several losses and `combine`, which maps their
+    gradients, averaged over micro-batches and ranks, to the one it follows. `scalars` are logged under the
+    player's name, as their mean over micro-batches and ranks.
     """
 
     player: str
-    loss: Tensor
+    loss: Tensor | tuple[Tensor, ...]
     combine: Combine | None = None
     scalars: Mapping[str, Tensor | float] = field(default_factory=dict)
 

@@ -1,0 +1,132 @@
+"""The folder that training writes: built under a temporary name, locked while it is trained, logged line by line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from daedal.errors import RunError
+from daedal.play.checkpoint import write_file
+
+FORMAT = 1
+
+
+class RunFolder:
+    """A run on disk. `path` is where it is now; a folder being built moves to its name when it is whole."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.lock: Any = None
+
+    @property
+    def training(self) -> Path:
+        """Checkpoints, settings and the lock: what only resuming needs."""
+        return self.path / "training"
+
+    @classmethod
+    def build(cls, target: Path) -> RunFolder:
+        """A folder under a temporary name beside its place."""
+        building = target.with_name(f".{target.name}.building-{os.getpid()}")
+        shutil.rmtree(building, ignore_errors=True)
+        (building / "training").mkdir(parents=True)
+        return cls(building)
+
+    def settle(self, target: Path, overwrite: bool) -> None:
+        """Give a whole folder its name. Raises RunError where something else has it."""
+        check_free(target, overwrite)
+        aside = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+        if target.exists():
+            target.rename(aside)
+        self.path = self.path.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove a folder that was never whole."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def take_lock(self) -> None:
+        """Refuse a second trainer; the system releases the lock with the process. Raises RunError."""
+        self.lock = FileLock(self.training / "lock")
+        try:
+            self.lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(f"{self.path} is being trained by another process; wait for it or stop it.") from None
+
+    def release_lock(self) -> None:
+        """Let others train this run."""
+        if self.lock is not None:
+            self.lock.release()
+
+    # -- settings
+
+    def write_settings(self, record: Mapping[str, Any]) -> None:
+        """What resuming needs to know besides the state."""
+        write_file(self.training / "run.json", json.dumps({"format": FORMAT, **record}, indent=1).encode())
+
+    def read_settings(self) -> dict[str, Any]:
+        """What `write_settings` wrote. Raises RunError."""
+        return read_settings(self.path)
+
+    # -- log
+
+    def append_log(self, line: Mapping[str, Any]) -> None:
+        """Add one line to log.jsonl."""
+        with (self.path / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """The lines of log.jsonl; a last one that was cut is left out."""
+        return read_log(self.path)
+
+    def truncate_log(self, step: int) -> list[dict[str, Any]]:
+        """Keep only the lines up to a step, and no errors; returns them."""
+        lines = [line for line in self.read_log() if line.get("step", 0) <= step and "error" not in line]
+        write_file(self.path / "log.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
+        return lines
+
+
+def check_free(target: Path, overwrite: bool) -> None:
+    """Raise RunError unless a run may be written here: nothing is, or a run that may be overwritten."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not overwrite:
+        raise RunError(f"{target} is not empty; choose another --out, or --overwrite it, or --resume it.")
+    if not (target / "system.json").is_file():
+        raise RunError(f"{target} holds something that is not a run, and is not overwritten; choose another --out.")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings of a run, as `RunFolder.write_settings` wrote them. Raises RunError."""
+    file = path / "training" / "run.json"
+    if not path.exists():
+        raise RunError(f"{path} does not exist; give the folder of a run.")
+    if not file.is_file():
+        raise RunError(f"{path} cannot be resumed: it has no training/run.json; only a folder that training wrote has.")
+    try:
+        record = json.loads(file.read_text())
+        version = record["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} is damaged ({error}); the run cannot be resumed.") from None
+    if version != FORMAT:
+        raise RunError(
+            f"{path} has format {version}, this version reads {FORMAT}; resume it with the Daedal that wrote it."
+        )
+    return record
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log.jsonl as dicts; a last one that was cut is left out."""
+    file = path / "log.jsonl"
+    lines: list[dict[str, Any]] = []
+    for text in file.read_text().splitlines() if file.is_file() else []:
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            break
+    return lines

@@ -1,0 +1,114 @@
+"""How to train, what training calls, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from daedal.errors import UsageError
+from daedal.play.stream import Items
+from daedal.play.system import System
+
+
+class Trainable(Protocol):
+    """What of `Data` the trainer needs."""
+
+    @property
+    def train(self) -> Items:
+        """The training split."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the decoded content."""
+        ...
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """How to load the data again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train, as plain values: what `training/run.json` keeps.
+
+    `batch_size` counts all micro-batches of all ranks together, so that a recipe does not change with the machine.
+    `keep` retains every keep-th checkpoint besides the newest two.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+    seed: int = 0
+    batch_size: int | None = None
+    rate: float | None = None
+    accumulate: int = 1
+    precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
+    threads: int | None = None
+    save_every: int | None = None
+    keep: int | None = None
+    tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "seconds", "batch_size", "rate", "accumulate", "threads", "save_every", "keep"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"'{name}' of train must be greater than 0; got {value}.")
+        if self.precision not in ("float32", "bf16"):
+            raise UsageError(f"'precision' of train must be float32 or bf16; got {self.precision!r}.")
+        if self.steps is not None and self.seconds is not None:
+            raise UsageError("Give train a budget in steps or in seconds, not both.")
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the trainer calls, all optional, on rank 0 only.
+
+    `describe(folder, averages)` writes system.json and the weights, `averages` by parameter name;
+    `illustrate(folder, step)` is called with the averaged weights in place and in eval mode;
+    `watch(line, steps)` sees each line of the log and the number of steps in all.
+    """
+
+    describe: Callable[[Path, Mapping[str, Tensor]], None] | None = None
+    illustrate: Callable[[Path, int], None] | None = None
+    watch: Callable[[Mapping[str, Any], int], None] | None = None
+
+
+@dataclass
+class Run:
+    """What training leaves: the folder (None where nothing was written), the trained system, and its history.
+
+    `step` is how many rounds were played of `steps`; `history` has one dict a log point: step, stage, seconds, and
+    PLAYER/NAME for each loss and scalar, as means since the point before.
+    """
+
+    path: Path | None
+    system: System
+    step: int
+    history: list[dict[str, Any]] = field(default_factory=list)
+    steps: int = 0
+    seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, '{self.system.name}', step={self.step})"
+
+
+def pick_device(device: str | torch.device) -> torch.device:
+    """The device that a name means; `auto` is the GPU of this process if there is one. Raises UsageError."""
+    import os
+
+    if str(device) == "auto":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        raise UsageError(f"'device' must be auto, cpu or cuda; got {device!r}.") from None
+    if picked.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("This machine has no GPU that PyTorch can use; leave out --device cuda.")
+    return picked

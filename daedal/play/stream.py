@@ -1,0 +1,91 @@
+"""The order of the data: one permutation an epoch, split over the seats, a pure function of how much was drawn.
+
+A seat is one micro-batch of one rank. Draw d of a stage takes rows d*B .. (d+1)*B of the endless row of
+permutations (an uneven rest of an epoch is dropped), and each seat its share of them. So the whole state is the
+number of draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from daedal.play.seeds import ORDER, address
+from daedal.play.turn import Batch
+
+KEEP_BYTES = 256 * 2**20  # decoded data up to this size stays in memory as tensors
+CHUNK = 4096  # items of one batch of `epoch()`
+
+
+class Items(Protocol):
+    """What is trained on: a split of `Data`, or anything that counts and gathers like one."""
+
+    def __len__(self) -> int: ...
+
+    def gather(self, indices: Any, fields: Any = None) -> dict[str, Tensor]:
+        """The items of `indices`, stacked by field."""
+        ...
+
+
+class Source:
+    """Batches by index, on a device: whole in memory where the data is small, gathered each time where not."""
+
+    def __init__(self, items: Items, roles: Mapping[str, Any], device: torch.device, dtype: torch.dtype):
+        self.items, self.x, self.given = items, roles["x"], tuple(roles["given"])
+        self.fields = (self.x, *self.given)
+        self.device, self.dtype = device, dtype
+        self.whole = self._load_whole()
+
+    def _load_whole(self) -> dict[str, Tensor] | None:
+        one = self.items.gather([0], self.fields)
+        if sum(t.nbytes for t in one.values()) * len(self.items) > KEEP_BYTES:
+            return None
+        return {k: self._place(v) for k, v in self.items.gather(range(len(self.items)), self.fields).items()}
+
+    def _place(self, t: Tensor) -> Tensor:
+        return t.to(self.device, self.dtype if t.is_floating_point() else None)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The items of `indices` (int64, on the CPU)."""
+        if self.whole is not None:
+            rows = indices if self.device.type == "cpu" else indices.to(self.device)
+            taken = {k: v.index_select(0, rows) for k, v in self.whole.items()}
+        else:
+            taken = {k: self._place(v) for k, v in self.items.gather(indices.numpy(), self.fields).items()}
+        return Batch(taken[self.x], {name: taken[name] for name in self.given})
+
+
+class Stream:
+    """The batches of one seat in one stage: `next(stream)` draws one, `stream.epoch()` passes over all the data."""
+
+    def __init__(self, source: Source, batch_size: int, seat: int, seats: int, seed: int, stage: int):
+        self.source, self.seat, self.seats = source, seat, seats
+        self.share = batch_size // seats
+        self.draws_per_epoch = len(source.items) // batch_size
+        self.seed, self.stage = seed, stage
+        self.draws = 0
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        epoch, draw = divmod(self.draws, self.draws_per_epoch)
+        self.draws += 1
+        start = (draw * self.seats + self.seat) * self.share
+        return self.source.batch(self._permutation(epoch)[start : start + self.share])
+
+    def _permutation(self, epoch: int) -> Tensor:
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(address(self.seed, self.stage, ORDER, epoch))
+            self._epoch, self._order = epoch, torch.randperm(len(self.source.items), generator=generator)
+        return self._order
+
+    def epoch(self) -> Iterator[Batch]:
+        """This seat's share of one pass over the training split, in fixed order, in chunks."""
+        mine = torch.arange(self.seat, len(self.source.items), self.seats)
+        for rows in mine.split(CHUNK):
+            yield self.source.batch(rows)
