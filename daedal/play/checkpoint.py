@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import safetensors
 import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
+
+from daedal.errors import RunError
 
 KEY = "daedal"
 FORMAT = 1
@@ -93,6 +96,26 @@ def steps_in(folder: Path) -> list[int]:
     pattern = re.compile(r"step-(\d{10})-rank0\.safetensors")
     found = [pattern.fullmatch(p.name) for p in folder.iterdir()] if folder.is_dir() else []
     return sorted((int(m[1]) for m in found if m), reverse=True)
+
+
+def newest(folder: Path, rank: int, agree: Callable[[bool], bool]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The newest checkpoint that is whole on every rank; a warning names the damaged ones before it.
+
+    `agree(bad)` says whether no rank has a bad one. Raises RunError where none is whole.
+    """
+    damaged: list[str] = []
+    for step in steps_in(folder):
+        found = None
+        try:
+            found = load(folder / file_name(step, rank))
+        except Damaged as error:
+            damaged.append(str(error))
+        if agree(found is None) and found is not None:
+            if damaged:
+                warnings.warn(f"{'; '.join(damaged)}; going on from the one before, of step {step}.", stacklevel=2)
+            return found
+    reason = "; ".join(damaged) or "there is none"
+    raise RunError(f"{folder.parent} has no whole checkpoint ({reason}); it cannot be resumed, train it anew.")
 
 
 def prune(folder: Path, rank: int, keep: int | None) -> None:

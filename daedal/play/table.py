@@ -68,7 +68,7 @@ class Mover:
         torch.autograd.graph.increment_version(self.params)
         if self.player.average:
             weight = 1 - self.player.average.at(self.turns)
-            torch._foreach_lerp_(self.averages, self.params, weight)  # pyright: ignore
+            torch._foreach_lerp_(self.averages, self.params, weight)  # pyright: ignore[reportCallIssue, reportArgumentType]
         self.turns += 1
         return norm
 
@@ -175,10 +175,7 @@ class Table:
         return [self.ranks.mean(one) for one in gradients]
 
     def _record(self, name: str, turns: Sequence[Turn], norm: Tensor | None) -> None:
-        self.record(
-            f"{name}/loss",
-            _mean([torch.stack(_losses(t)).sum().detach() if t.combine else _losses(t)[0].detach() for t in turns]),
-        )
+        self.record(f"{name}/loss", _mean([_total(turn) for turn in turns]))
         for key in turns[0].scalars:
             self.record(f"{name}/{key}", _mean([t.scalars[key] for t in turns]))
         if norm is not None:
@@ -255,6 +252,10 @@ def _turns(item: Any) -> Sequence[Turn]:
 
 def _losses(turn: Turn) -> tuple[Tensor, ...]:
     return turn.loss if isinstance(turn.loss, tuple) else (turn.loss,)
+
+
+def _total(turn: Turn) -> Tensor:
+    return sum((loss.detach() for loss in _losses(turn)[1:]), start=_losses(turn)[0].detach())
 
 
 def _kind(item: Any) -> Any:

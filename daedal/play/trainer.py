@@ -8,8 +8,6 @@ result of a stage is its averaged weights: the next stage starts from them.
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,16 +19,17 @@ import torch
 from torch import Tensor
 
 from daedal.errors import Interrupted, RunError, TrainingError, UsageError
-from daedal.play import checkpoint
+from daedal.play import average, checkpoint
 from daedal.play.boards import Boards
 from daedal.play.budget import stage_steps
 from daedal.play.compiling import compile_modules, graphs_made
-from daedal.play.folder import RunFolder, check_free
+from daedal.play.folder import RunFolder, check_free, read_settings
 from daedal.play.ledger import Ledger, NotFinite
 from daedal.play.player import Stage, is_finite
 from daedal.play.ranks import Ranks
 from daedal.play.seeds import untouched_generators
 from daedal.play.settings import Hooks, Run, Settings, Trainable, pick_device
+from daedal.play.stopping import Stopper
 from daedal.play.stream import Source, Stream
 from daedal.play.system import System
 from daedal.play.table import Table
@@ -73,7 +72,7 @@ class Trainer:
         self.boards: Boards | None = None
         self.ledger = Ledger(self.ranks)
         self.history: list[dict[str, Any]] = []
-        self.seconds_before, self.saves, self.stop_signal = 0.0, 0, 0
+        self.seconds_before, self.saves, self.stopper = 0.0, 0, Stopper()
         self.compiled: int | None = None  # graphs before the first round, until one is seen to be made
 
     def _check_batch_size(self) -> int:
@@ -87,6 +86,22 @@ class Trainer:
                 f"'batch_size' of train must be a multiple of {seats} (micro-batches times ranks); got {wanted}."
             )
         return size
+
+    @classmethod
+    def reopen(
+        cls,
+        path: str | Path,
+        system: System,
+        data: Trainable,
+        *,
+        steps: int | None = None,
+        device: str | torch.device = "auto",
+        hooks: Hooks | None = None,
+    ) -> Trainer:
+        """A trainer with the settings of a run on disk, for `resume()`; `steps` sets a new total. Raises RunError."""
+        kept = read_settings(Path(path))["settings"]
+        settings = Settings(**{**kept, "steps": steps, "seconds": None})
+        return cls(system, data, settings, out=path, device=device, hooks=hooks)
 
     # -- the two ways to start
 
@@ -113,7 +128,9 @@ class Trainer:
         self.folder = folder
         with self._session():
             stages = self._stages(record["stage_steps"] if self.settings.steps is None else None)
-            tensors, saved = self._newest_checkpoint(folder)
+            tensors, saved = checkpoint.newest(
+                folder.training, self.ranks.rank, lambda bad: not self.ranks.greatest(int(bad))[0]
+            )
             place = Place(**saved["place"])
             self._check_room(stages, place)
             self.system.load_state_dict(
@@ -152,7 +169,7 @@ class Trainer:
             compile_modules(self.system)
             self.compiled = graphs_made()
         try:
-            with untouched_generators(self.device) as self.generators, self._signals():
+            with untouched_generators(self.device) as self.generators, self.stopper.listening():
                 yield
         finally:
             torch.set_num_threads(threads)
@@ -160,25 +177,6 @@ class Trainer:
                 self.boards.close()
             if self.folder is not None:
                 self.folder.release_lock()
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask for a stop after the round; a second one stops at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def note(number: int, frame: Any) -> None:
-            if self.stop_signal:
-                raise KeyboardInterrupt
-            self.stop_signal = number
-
-        old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
 
     def _stages(self, steps: Sequence[int] | None = None) -> list[Stage]:
         stages = self.system.stages(self.settings.steps or self.system.recipe.steps)
@@ -263,7 +261,7 @@ class Trainer:
                 self._play_stage(stages, place, table)
                 if place.stage + 1 == len(stages):
                     break
-                self._put_averages(table)
+                average.put(self.system, self._averages(table))
                 place = Place(place.stage + 1)
                 table = self._enter(stages, place.stage)
                 self._save(stages, place, table)
@@ -294,20 +292,20 @@ class Trainer:
         else:
             due = self.clock() - self.saved_at >= SAVE_SECONDS
         if self.ranks.world > 1:  # every rank must do the same, and only their first has the time
-            stop, save = self.ranks.greatest(self.stop_signal, int(due and self.ranks.first))
-            self.stop_signal, due = stop, bool(save)
-        if due or self.stop_signal:
+            stop, save = self.ranks.greatest(self.stopper.signal, int(due and self.ranks.first))
+            self.stopper.signal, due = stop, bool(save)
+        if due or self.stopper.signal:
             self._log(stages, place, table)
             self._save(stages, place, table)
-        if self.stop_signal:
+        if self.stopper.signal:
             kept = f"is saved; go on with: daedal train --resume {self.out}" if self.out else "was not kept (no --out)"
-            raise Interrupted(f"Stopped at step {_played(stages, place)}; the state {kept}.", self.stop_signal)
+            raise Interrupted(f"Stopped at step {_played(stages, place)}; the state {kept}.", self.stopper.signal)
 
     def _finish(self, stages: Sequence[Stage], place: Place, table: Table) -> Run:
         seconds = self._seconds()
         if self.saved_place != place:
             self._save(stages, place, table)
-        self._put_averages(table)
+        average.put(self.system, self._averages(table))
         self.system.eval()
         self.system.train_seconds = seconds
         step = _played(stages, place)
@@ -327,26 +325,6 @@ class Trainer:
         """The averaged parameters by name."""
         averages = table.averages()
         return {name: averages[id(p)] for name, p in self.system.named_parameters() if id(p) in averages}
-
-    @torch.no_grad()
-    def _put_averages(self, table: Table) -> None:
-        parameters = dict(self.system.named_parameters())
-        for name, average in self._averages(table).items():
-            parameters[name].copy_(average)
-
-    @contextlib.contextmanager
-    def _averaged(self, table: Table) -> Iterator[None]:
-        """The system with its averaged weights and in eval mode, for a while."""
-        raw = {name: p.detach().clone() for name, p in self.system.named_parameters()}
-        self._put_averages(table)
-        self.system.eval()
-        try:
-            yield
-        finally:
-            self.system.train()
-            with torch.no_grad():
-                for name, parameter in self.system.named_parameters():
-                    parameter.copy_(raw[name])
 
     # -- writing
 
@@ -398,30 +376,8 @@ class Trainer:
         if self.hooks.describe is not None:
             self.hooks.describe(self.folder.path, self._averages(table))
         if self.hooks.illustrate is not None and step:
-            with self._averaged(table):
+            with average.in_place(self.system, self._averages(table)):
                 self.hooks.illustrate(self.folder.path, step)
-
-    def _newest_checkpoint(self, folder: RunFolder) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The newest checkpoint that is whole on every rank; damaged ones are named. Raises RunError."""
-        damaged = []
-        for step in checkpoint.steps_in(folder.training):
-            try:
-                found = checkpoint.load(folder.training / checkpoint.file_name(step, self.ranks.rank))
-                bad = 0
-            except checkpoint.Damaged as error:
-                found, bad = None, 1
-                damaged.append(str(error))
-            if not self.ranks.greatest(bad)[0] and found is not None:
-                if damaged:
-                    self._warn(f"{'; '.join(damaged)}; going on from the checkpoint before, of step {step}.")
-                return found
-        reason = "; ".join(damaged) or "there is none"
-        raise RunError(f"{folder.path} has no whole checkpoint ({reason}); it cannot be resumed, train it anew.")
-
-    def _warn(self, message: str) -> None:
-        import warnings
-
-        warnings.warn(message, stacklevel=2)
 
 
 def _played(stages: Sequence[Stage], place: Place) -> int:
