@@ -1,0 +1,23 @@
+"""Reconstruction: what is left of an item after its code, for every system that encodes and decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from daedal.capabilities import Decodes, Encodes, require
+from daedal.nn.modes import evaluating
+
+
+def reconstruct(model: Any, x: Tensor, *, given: Mapping[str, Tensor] | None = None) -> Tensor:
+    """decode(encode(x)) in the range of the space: (n, *x).
+
+    Raises TypeError where the model cannot encode and decode, ValueError for x or `given` that do not fit.
+    """
+    require(model, Encodes, Decodes)
+    model.x.check(x)
+    with evaluating(model):
+        code = model.encode(x.to(model.device, model.dtype), given=given)
+        return model.x.clamp(model.decode(code, given=given))
