@@ -1,0 +1,262 @@
+"""The trainer: exact resume, budgets, flags whose effect is seen, and what it does when something goes wrong."""
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+
+from daedal.errors import Interrupted, RunError, UsageError
+from daedal.play import checkpoint
+from daedal.play.ledger import NotFinite
+from daedal.play.player import Player
+from daedal.play.settings import Hooks, Settings
+from daedal.play.trainer import Trainer
+from daedal.play.turn import Turn
+from tests.small import Line, line, same, vectors
+
+DATA = vectors()
+
+
+class Boom(Exception):
+    pass
+
+
+def stop_at(step, action):
+    def watch(entry, steps):
+        if entry["step"] >= step:
+            action()
+
+    return Hooks(watch=watch)
+
+
+def boom():
+    raise Boom
+
+
+def train(settings=None, out=None, system=None, **kwargs):
+    system = system or line(DATA)
+    return Trainer(system, DATA, settings or Settings(steps=40, batch_size=16), out=out, **kwargs).run()
+
+
+@pytest.mark.parametrize("broken_at", [1, 13, 14, 15, 39])
+def test_a_run_broken_at_any_step_ends_bit_identical(tmp_path, broken_at):
+    whole = train()
+    with pytest.raises(Boom):
+        train(Settings(steps=40, batch_size=16, save_every=7), tmp_path / "run", hooks=stop_at(broken_at, boom))
+    resumed = Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA).resume()
+    assert resumed.step == 40
+    assert same(whole.system, resumed.system)
+    assert [h["model/loss"] for h in resumed.history] == [h["model/loss"] for h in whole.history]
+
+
+def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
+    whole = train()
+    with pytest.raises(Interrupted, match="--resume") as caught:
+        train(out=tmp_path / "run", hooks=stop_at(11, lambda: os.kill(os.getpid(), signal.SIGINT)))
+    assert caught.value.signal == signal.SIGINT
+    assert checkpoint.steps_in(tmp_path / "run" / "training")[0] == 11
+    assert same(whole.system, Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA).resume().system)
+
+
+def test_resume_with_more_steps_follows_the_longer_schedule(tmp_path):
+    train(Settings(steps=10, batch_size=16), tmp_path / "run")
+    longer = Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA, steps=25).resume()
+    assert (longer.step, longer.steps) == (25, 25)
+    with pytest.raises(UsageError, match="already played 25"):
+        Trainer.reopen(tmp_path / "run", line(DATA), DATA, steps=5).resume()
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    done = train(out=tmp_path / "run")
+    again = Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA).resume()
+    assert again.step == 40
+    assert same(done.system, again.system)
+
+
+class Clock:
+    """Advances a fixed time whenever it is read."""
+
+    def __init__(self, tick):
+        self.now, self.tick = 0.0, tick
+
+    def __call__(self):
+        self.now += self.tick
+        return self.now
+
+
+def test_seconds_become_steps_once_and_the_rehearsal_is_taken_back():
+    timed = Trainer(line(DATA), DATA, Settings(seconds=3.0, batch_size=16), clock=Clock(0.25)).run()
+    assert timed.steps == 12  # each rehearsed round lasts one tick
+    counted = train(Settings(steps=12, batch_size=16))
+    assert same(timed.system, counted.system)
+
+
+def test_accumulation_takes_one_step_and_equals_one_batch_for_a_mean_loss():
+    class Plain(Line):
+        def turns(self, batches):
+            yield Turn("model", ((self.net(batch := next(batches).x) - batch) ** 2).mean())
+
+    def run(accumulate):
+        torch.manual_seed(0)
+        system = Plain(DATA.fields["x"]).double()
+        return train(Settings(steps=10, batch_size=16, accumulate=accumulate), system=system)
+
+    one, four = run(1), run(4)
+    assert len(one.history) == len(four.history) == 10
+    for a, b in zip(one.system.parameters(), four.system.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+def test_bf16_is_seen_inside_and_parameters_stay_float32():
+    run = train(Settings(steps=2, batch_size=16, precision="bf16"))
+    assert run.system.net.seen == torch.bfloat16
+    assert all(p.dtype == torch.float32 for p in run.system.parameters())
+
+
+def test_compile_makes_a_graph_and_refuses_where_there_is_nothing(monkeypatch):
+    from daedal.play.compiling import graphs_made
+
+    monkeypatch.setattr(torch._dynamo.config, "suppress_errors", False)
+    before = graphs_made()
+    train(Settings(steps=2, batch_size=16, compile=True))
+    assert graphs_made() > before
+    monkeypatch.setattr(Line, "compiles", ())
+    with pytest.raises(UsageError, match="nothing that --compile"):
+        train(Settings(steps=2, compile=True))
+
+
+def test_rate_override_sets_the_peak():
+    rates = []
+
+    class Watched(Line):
+        def players(self):
+            players = super().players()
+            make = players["model"].optimizer
+
+            def optimizer(params):
+                made = make(params)
+                made.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+                return made
+
+            players["model"].optimizer = optimizer
+            return players
+
+    torch.manual_seed(0)
+    train(Settings(steps=10, batch_size=16, rate=0.5), system=Watched(DATA.fields["x"]))
+    assert max(rates) == pytest.approx(0.5)
+    assert len(rates) == 10
+
+
+def test_a_value_that_is_not_finite_is_named_and_the_last_good_checkpoint_kept(tmp_path):
+    with pytest.raises(NotFinite, match=r"error of player 'model' is not finite at step 16"):
+        train(Settings(steps=40, batch_size=16, save_every=10), tmp_path / "run", system=line(DATA, poison=17))
+    last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    assert last == {"step": 16, "error": {"player": "model", "term": "error", "step": 16}}
+    tensors, _ = checkpoint.load(tmp_path / "run" / "training" / checkpoint.file_name(10, 0))
+    assert checkpoint.steps_in(tmp_path / "run" / "training")[0] == 10
+    assert all(torch.isfinite(t).all() for t in tensors.values())
+
+
+def test_training_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    system = Line(DATA.fields["x"])
+    torch.manual_seed(5)
+    train(system=system)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(tmp_path):
+    whole = train()
+    with pytest.raises(Boom):
+        train(Settings(steps=40, batch_size=16, save_every=7), tmp_path / "run", hooks=stop_at(22, boom))
+    cut(tmp_path / "run" / "training" / checkpoint.file_name(21, 0))
+    with pytest.warns(UserWarning, match=r"step-0000000021.*step 14"):
+        resumed = Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA).resume()
+    assert same(whole.system, resumed.system)
+    for path in (tmp_path / "run" / "training").glob("*.safetensors"):
+        cut(path)
+    with pytest.raises(RunError, match="no whole checkpoint"):
+        Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume()
+
+
+def test_a_flipped_bit_is_found(tmp_path):
+    train(Settings(steps=4, batch_size=16), tmp_path / "run")
+    path = tmp_path / "run" / "training" / checkpoint.file_name(4, 0)
+    raw = bytearray(path.read_bytes())
+    raw[-9] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(checkpoint.Damaged, match="checksum"):
+        checkpoint.load(path)
+
+
+def test_a_run_that_is_being_trained_is_refused(tmp_path):
+    caught = []
+
+    def second():
+        if not caught:
+            with pytest.raises(RunError, match="another process") as error:
+                Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume()
+            caught.append(error)
+
+    train(out=tmp_path / "run", hooks=stop_at(5, second))
+    assert caught
+
+
+def test_other_data_other_versions_and_occupied_folders_are_refused(tmp_path):
+    train(Settings(steps=4, batch_size=16), tmp_path / "run")
+    with pytest.raises(RunError, match="fingerprints differ"):
+        Trainer.reopen(tmp_path / "run", line(DATA), vectors(seed=1)).resume()
+    with pytest.raises(RunError, match="not empty"):
+        train(out=tmp_path / "run")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(RunError, match="not a run"):
+        train(out=tmp_path / "mine", overwrite=True)
+    settings = tmp_path / "run" / "training" / "run.json"
+    settings.write_text(settings.read_text().replace('"format": 1', '"format": 99'))
+    with pytest.raises(RunError, match="format 99"):
+        Trainer.reopen(tmp_path / "run", line(DATA), DATA)
+    with pytest.raises(RunError, match="does not exist"):
+        Trainer.reopen(tmp_path / "nowhere", line(DATA), DATA)
+
+
+def test_a_failure_before_the_first_checkpoint_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "save", lambda *_: boom())
+    with pytest.raises(Boom):
+        train(out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_items_and_bad_settings():
+    with pytest.raises(UsageError, match="at least 10 training items; this data has 3"):
+        Trainer(line(DATA), vectors(n=4), Settings(steps=1))
+    for bad in ({"steps": 0}, {"seconds": -1.0}, {"precision": "fp8"}, {"steps": 1, "seconds": 1.0}):
+        with pytest.raises(UsageError):
+            Settings(**bad)
+    with pytest.raises(UsageError, match="multiple of 3"):
+        Trainer(line(DATA), DATA, Settings(steps=1, batch_size=16, accumulate=3))
+
+
+def test_keep_retains_every_kth_save(tmp_path):
+    train(Settings(steps=8, batch_size=16, save_every=1, keep=4), tmp_path / "run")
+    assert checkpoint.steps_in(tmp_path / "run" / "training") == [8, 7, 3]  # saves 9, 8 and 4; save 1 is step 0
+
+
+def test_averages_are_what_is_left_and_parameters_of_a_bare_player_are_not(tmp_path):
+    class Bare(Line):
+        def players(self):
+            return {"model": Player(self.parameters(), rate=1e-2)}
+
+    torch.manual_seed(0)
+    run = train(Settings(steps=6, batch_size=16), tmp_path / "run", system=Bare(DATA.fields["x"]))
+    tensors, _ = checkpoint.load(tmp_path / "run" / "training" / checkpoint.file_name(6, 0))
+    assert all(torch.equal(tensors[f"system/{k}"], v) for k, v in run.system.state_dict().items())
+    assert not run.system.training
