@@ -16,7 +16,10 @@ from daedal.spaces import Images, Space
 class Density(Protocol):
     """A known distribution: what toys are drawn from."""
 
-    entropy: float | None  # nats; None where no closed form or quadrature is known
+    @property
+    def entropy(self) -> float | None:
+        """Differential entropy in nats; None where no closed form or quadrature is known."""
+        ...
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density of x (n, dim): nats, (n,)."""
