@@ -1,0 +1,108 @@
+"""Makes systems by name for a data set, and reads and writes them (see `daedal.systems.storage`).
+
+>>> from daedal.spaces import Labels, Vectors
+>>> fields = {"x": Vectors(2), "label": Labels(3)}
+>>> create("gmm", fields, components=3).options["components"]
+3
+>>> create("gmm", fields, components=0)
+Traceback (most recent call last):
+    ...
+daedal.systems.options.OptionError: 'components' of GMM must be an integer in [1, inf); got 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from daedal.data.base import Data
+from daedal.errors import UsageError, did_you_mean
+from daedal.play.system import System
+from daedal.spaces import Space
+from daedal.systems import catalogue
+from daedal.systems.catalogue import Entry
+from daedal.systems.inspection import entry_of, resolve
+from daedal.systems.options import check_options
+from daedal.systems.storage import load, save
+from daedal.systems.weightless import weightless
+
+__all__ = ["create", "entry_of", "load", "parameter_count", "resolve", "save"]
+
+
+def create(
+    name: str | type[System],
+    data: Data | Mapping[str, Space],
+    *,
+    x: str = "x",
+    given: str | Sequence[str] = (),
+    config: str | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> System:
+    """A new system for a data set: `x` names the field that is modelled, `given` those it is conditioned on.
+
+    `config="paper"` takes the paper's options and training; `options` go before either. Parameters are drawn from
+    `seed`; no global generator moves. Raises UsageError for a name, field, option or space that does not fit.
+    """
+    entry, kind = resolve(name)
+    fields = data.fields if isinstance(data, Data) else data
+    given = (given,) if isinstance(given, str) else tuple(given)
+    _check_roles(fields, x, given)
+    _check_space(entry, kind, fields[x], x)
+    if config not in (None, "paper"):
+        raise UsageError(f"'config' of create must be 'paper' or None; got {config!r}.")
+    chosen = check_options(entry.options, {**_defaults(entry, config), **options}, kind.__name__)
+    with _seeded(seed):
+        system = kind(fields[x], {key: fields[key] for key in given}, **chosen)
+        system.roles, system.config = {"x": x, "given": list(given)}, config
+        if config:
+            system.recipe = entry.paper.recipe
+        if isinstance(data, Data):
+            system.fit_scale(data.train)
+    return system
+
+
+def parameter_count(entry: Entry, x: Space, config: str | None = None) -> tuple[int, dict[str, Any]]:
+    """How many numbers a system over x learns, and its options as resolved; built without memory.
+
+    They are its parameters, or where it has none (fitted in closed form) its buffers.
+    """
+    _, kind = resolve(entry.name)
+    with weightless():
+        system = kind(x, {}, **check_options(entry.options, _defaults(entry, config), kind.__name__))
+    learned = list(system.parameters()) or [b for b in system.buffers() if b.is_floating_point()]
+    return sum(tensor.numel() for tensor in learned), system.options
+
+
+def _defaults(entry: Entry, config: str | None) -> dict[str, Any]:
+    return {**entry.overrides, **(entry.paper.options if config else {})}
+
+
+def _check_roles(fields: Mapping[str, Space], x: str, given: Sequence[str]) -> None:
+    for field in (x, *given):
+        if field not in fields:
+            hint = did_you_mean(field, list(fields))
+            raise UsageError(f"The data has no field '{field}'.{hint} Its fields are {', '.join(fields)}.")
+    if x in given:
+        raise UsageError(f"'{x}' cannot be modelled and given at once; take it out of 'given'.")
+
+
+def _check_space(entry: Entry, kind: type[System], space: Space, x: str) -> None:
+    if isinstance(space, kind.accepts):
+        return
+    wanted = type(space).__name__
+    able = ", ".join(e.name for e in catalogue.entries().values() if wanted in e.spaces) or "none"
+    raise UsageError(
+        f"'{entry.name}' models {' or '.join(entry.spaces)}, and '{x}' is {space}. Systems that model {wanted}: {able}."
+    )
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draws from the default CPU generator come from `seed`, and leave no trace in it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
