@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from daedal.errors import RunError
@@ -31,7 +32,11 @@ class RunFolder:
 
     @classmethod
     def build(cls, target: Path) -> RunFolder:
-        """A folder under a temporary name beside its place."""
+        """A folder under a temporary name beside its place; what killed processes left there is removed."""
+        for stale in target.parent.glob(f".{target.name}.*-*"):
+            kind, _, process = stale.name.rpartition("-")
+            if kind.endswith((".building", ".replaced")) and process.isdigit() and not psutil.pid_exists(int(process)):
+                shutil.rmtree(stale, ignore_errors=True)
         building = target.with_name(f".{target.name}.building-{os.getpid()}")
         shutil.rmtree(building, ignore_errors=True)
         (building / "training").mkdir(parents=True)

@@ -29,7 +29,11 @@ class System(nn.Module):
     paper: ClassVar[Paper]
     variants: ClassVar[Mapping[str, Variant]] = {}
     compiles: ClassVar[tuple[str, ...]] = ()  # submodules that `--compile` compiles; never a critic under a penalty
+    conditional: ClassVar[bool] = True  # whether it can be given anything
+    toy: ClassVar[Mapping[str, Any]] = {}  # options that make it small, for tests and first looks
+    exempt: ClassVar[Mapping[str, str]] = {}  # contracts that do not apply, each with its reason
     recipe: Recipe = Recipe()
+    config: str | None = None  # 'paper' where created so
     given_dropout: float = 0.0
     train_seconds: float = math.nan  # how long it was trained, where known
 
@@ -38,6 +42,10 @@ class System(nn.Module):
         if not isinstance(x, self.accepts):
             kinds = " or ".join(kind.__name__ for kind in self.accepts)
             raise ValueError(f"{type(self).__name__} models {kinds}; got {x}.")
+        if given and not self.conditional:
+            raise ValueError(
+                f"{type(self).__name__} models p(x) only and can be given nothing; got {', '.join(given)}."
+            )
         self.x, self.given = x, dict(given or {})
         self.roles: dict[str, Any] = {"x": "x", "given": list(self.given)}  # names of fields in the data
         self.standardise = Standardise(x)

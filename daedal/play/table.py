@@ -130,7 +130,7 @@ class Table:
             item = self._advance(playing, step, turn, micro)
             if yielded and _kind(item) != _kind(yielded[0]):
                 raise RuntimeError(
-                    "The micro-batches of a round took different turns; control flow must not depend on data."
+                    "Micro-batches took different turns; a round's control flow must not depend on data."
                 )
             total = self._differentiate(item, total)
             yielded.append(item)

@@ -1,0 +1,20 @@
+"""A run killed by SIGKILL at seeded moments, wherever in the code that is, ends bit-identical when resumed."""
+
+import random
+
+import pytest
+import torch
+
+from tests.kill import killed_until_done, unbroken
+
+pytestmark = pytest.mark.xdist_group("kill")
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "ddpm"])
+def test_killed_and_resumed_is_bit_identical(tmp_path, name):
+    expected, calls = unbroken(name, tmp_path)
+    dice = random.Random(name)
+    state, died = killed_until_done(name, tmp_path, 4, lambda i: dice.randrange(1, calls // 2))
+    assert died >= 2
+    assert all(torch.equal(state[k], expected[k]) for k in expected)
+    assert not [p.name for p in tmp_path.iterdir() if ".building" in p.name]

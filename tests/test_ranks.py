@@ -1,0 +1,48 @@
+"""Two ranks under torchrun, on gloo: one session for all systems, compared with one rank here."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.contracts import systems
+from tests.ranks_session import RESUMED, averaged_in_float64
+
+pytestmark = pytest.mark.xdist_group("ranks")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [*launcher, "-m", "tests.ranks_session", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+def is_statistic(name: str) -> bool:
+    """Batch statistics, which only eval mode reads, are each rank's own."""
+    return name.endswith(("running_mean", "running_var", "num_batches_tracked"))
+
+
+@pytest.mark.parametrize("name", systems())
+def test_two_ranks_with_two_micro_batches_equal_one_rank_with_four(session, name):
+    ranks = [load_file(session / f"{name}-{rank}.safetensors") for rank in range(2)]
+    alone = averaged_in_float64(name, 4).system.state_dict()
+    for key, value in alone.items():
+        if not is_statistic(key):
+            assert torch.equal(ranks[0][key], ranks[1][key]), key
+            torch.testing.assert_close(ranks[0][key], value, rtol=0, atol=1e-10, msg=key)
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_two_ranks_resume_bit_for_bit(session, name):
+    for rank in range(2):
+        unbroken = load_file(session / f"{name}-whole-{rank}.safetensors")
+        again = load_file(session / f"{name}-resumed-{rank}.safetensors")
+        assert all(torch.equal(unbroken[k], again[k]) for k in unbroken)
