@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from daedal.declare import Paper, Recipe, Variant
 from daedal.nn.scale import Standardise
+from daedal.options import check_options, options_of
 from daedal.play.player import Player, Rate, Stage
 from daedal.play.turn import Batch, Turn, Yielded
 from daedal.spaces import Images, Space, Vectors, check_given
@@ -97,12 +98,9 @@ class System(nn.Module):
         return {name: value.to(self.device) for name, value in ready.items()}
 
     def check_options(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Options of `sample`, checked against those that `draw` declares."""
-        known = option_names(type(self).draw)  # type: ignore[attr-defined]
-        if unknown := sorted(set(options) - set(known)):
-            names = ", ".join(known) or "none"
-            raise TypeError(f"sample of '{self.name}' has no option {unknown[0]!r}; its options: {names}.")
-        return options
+        """Options of `sample`, checked against those that `draw` declares. Raises UnknownOption or OptionError."""
+        draw = type(self).draw  # type: ignore[attr-defined]
+        return check_options(options_of(draw), options, f"{type(self).__name__}.sample")
 
     @property
     def device(self) -> torch.device:

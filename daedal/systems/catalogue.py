@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any, Literal, Union
 
 from daedal import declare
 from daedal.errors import UsageError, did_you_mean
-from daedal.systems.options import Kind, Option, kind_of
+from daedal.options import Kind, Option, kind_of, option_help
 
 FOLDER = Path(__file__).parent
 ANNOTATIONS = {"bool": bool, "str": str, "int": int, "float": float, "None": None, "tuple": tuple, "Literal": Literal}
@@ -190,20 +189,6 @@ def literal(node: ast.expr) -> Any:
 def summary(docstring: str | None) -> str:
     """The first paragraph of a docstring as one line."""
     return " ".join((docstring or "").split("\n\n")[0].split())
-
-
-def option_help(docstring: str | None) -> dict[str, str]:
-    """Option -> help of a docstring's `Options:` section; a deeper indented line continues the one before."""
-    _, _, section = (docstring or "").partition("Options:\n")
-    lines = textwrap.dedent(section.split("\n\n")[0]).splitlines()
-    helps: dict[str, str] = {}
-    for line in lines:
-        name, colon, text = line.partition(":")
-        if colon and name.isidentifier():
-            helps[name] = text.strip()
-        elif line.startswith(" ") and helps:
-            helps[next(reversed(helps))] += " " + line.strip()
-    return helps
 
 
 def _assignments(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:

@@ -7,7 +7,7 @@
 >>> create("gmm", fields, components=0)
 Traceback (most recent call last):
     ...
-daedal.systems.options.OptionError: 'components' of GMM must be an integer in [1, inf); got 0.
+daedal.options.OptionError: 'components' of GMM must be an integer in [1, inf); got 0.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import torch
 
 from daedal.data.base import Data
 from daedal.errors import UsageError, did_you_mean
+from daedal.options import check_options
 from daedal.play.system import System
 from daedal.spaces import Space
 from daedal.systems import catalogue
 from daedal.systems.catalogue import Entry
 from daedal.systems.inspection import entry_of, resolve
-from daedal.systems.options import check_options
 from daedal.systems.storage import load, save
 from daedal.systems.weightless import weightless
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import types
-import typing
-from typing import Any
 
 from daedal.capabilities import capabilities
 from daedal.declare import Paper
+from daedal.options import options_of
 from daedal.play.system import System
 from daedal.systems import catalogue
 from daedal.systems.catalogue import Entry
-from daedal.systems.options import Option, kind_of
 
 
 def resolve(name: str | type[System]) -> tuple[Entry, type[System]]:
@@ -38,15 +35,7 @@ def entry_of(kind: type[System]) -> Entry:
         spaces=tuple(space.__name__ for space in kind.accepts),
         paper=getattr(kind, "paper", Paper("", "", 0)),
         recipe=kind.recipe,
-        options=_options_of(kind.__init__, inspect.getdoc(kind)),
-        sample_options=() if draw is None else _options_of(draw, inspect.getdoc(draw)),
+        options=options_of(kind.__init__, inspect.getdoc(kind)),
+        sample_options=() if draw is None else options_of(draw, inspect.getdoc(draw)),
         variants=kind.variants,
     )
-
-
-def _options_of(function: Any, docstring: str | None) -> tuple[Option, ...]:
-    helps = catalogue.option_help(docstring)
-    chosen = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    stub = types.SimpleNamespace(__annotations__={p.name: p.annotation for p in chosen})
-    hints = typing.get_type_hints(stub, globalns=function.__globals__, include_extras=True)
-    return tuple(Option(p.name, kind_of(hints[p.name]), p.default, helps.get(p.name, "")) for p in chosen)

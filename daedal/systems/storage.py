@@ -26,12 +26,12 @@ from torch import Tensor
 from daedal.capabilities import capabilities
 from daedal.declare import Recipe
 from daedal.errors import RunError, UsageError
+from daedal.options import check_options
 from daedal.play.checkpoint import write_file
 from daedal.play.settings import pick_device
 from daedal.play.system import System
 from daedal.spaces import Labels, Space, from_json
 from daedal.systems.inspection import resolve
-from daedal.systems.options import check_options
 from daedal.systems.weightless import weightless
 
 FORMAT = 1

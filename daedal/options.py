@@ -10,13 +10,16 @@ Imports no torch.
 >>> beta.check(-1, "VAE")
 Traceback (most recent call last):
     ...
-daedal.systems.options.OptionError: 'beta' of VAE must be a float in [0, inf); got -1.
+daedal.options.OptionError: 'beta' of VAE must be a float in [0, inf); got -1.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import math
+import textwrap
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +30,11 @@ from daedal.errors import UsageError, did_you_mean
 
 
 class OptionError(UsageError):
-    """An option that does not exist, or a value that it cannot take."""
+    """A value that an option cannot take."""
+
+
+class UnknownOption(OptionError, TypeError):
+    """An option that does not exist; a TypeError too, as an unknown keyword is in Python."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +139,13 @@ class Option:
 
 
 def check_options(options: Sequence[Option], values: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """The values, each checked against its option. Raises OptionError for unknown names and values out of range."""
+    """The values, each checked against its option. Raises UnknownOption or OptionError."""
     known = {option.name: option for option in options}
     for name in values:
         if name not in known:
             hint = did_you_mean(name, list(known))
             has = f" Its options: {', '.join(known) or 'none'}."
-            raise OptionError(f"{owner} has no option '{name}'.{hint or has}")
+            raise UnknownOption(f"{owner} has no option '{name}'.{hint or has}")
     return {name: known[name].check(value, owner) for name, value in values.items()}
 
 
@@ -157,6 +164,30 @@ def kind_of(annotation: Any) -> Kind:
     if annotation in (int, float, bool, str):
         return Kind(annotation)
     raise TypeError(f"{annotation} is no kind of option; use one of daedal.declare, bool, str or Literal.")
+
+
+@functools.cache
+def options_of(function: Any, docstring: str | None = None) -> tuple[Option, ...]:
+    """The options of a function or constructor: its keyword-only parameters, with the help in a docstring."""
+    helps = option_help(docstring)
+    chosen = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    stub = types.SimpleNamespace(__annotations__={p.name: p.annotation for p in chosen})
+    hints = typing.get_type_hints(stub, globalns=function.__globals__, include_extras=True)
+    return tuple(Option(p.name, kind_of(hints[p.name]), p.default, helps.get(p.name, "")) for p in chosen)
+
+
+def option_help(docstring: str | None) -> dict[str, str]:
+    """Option -> help of a docstring's `Options:` section; a deeper indented line continues the one before."""
+    _, _, section = inspect.cleandoc(docstring or "").partition("Options:\n")
+    lines = textwrap.dedent(section.split("\n\n")[0]).splitlines()
+    helps: dict[str, str] = {}
+    for line in lines:
+        name, colon, text = line.partition(":")
+        if colon and name.isidentifier():
+            helps[name] = text.strip()
+        elif line.startswith(" ") and helps:
+            helps[next(reversed(helps))] += " " + line.strip()
+    return helps
 
 
 def _ranged(base: type, limits: Iterable[Any]) -> Kind:

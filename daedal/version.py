@@ -1,0 +1,3 @@
+"""The version of Daedal, the same as in pyproject.toml (a test compares them)."""
+
+VERSION = "0.1.0"
