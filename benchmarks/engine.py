@@ -1,0 +1,154 @@
+"""Training the digits VAE at batch 128: the engine against a bare loop, and against pythae's trainer.
+
+The bare loop does what the engine does for the user: the same batches, clipping, running average, learning rate and
+averaged log. pythae trains the same layers on the same loss, with its own trainer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import statistics
+import tempfile
+
+import torch
+from torch import nn
+
+import daedal
+from benchmarks.common import REFERENCE_GFLOPS, gflops, interleave, matrix_product, publish, ratio
+from daedal.play.player import Average, Player, Rate, cosine
+from daedal.play.settings import Settings
+from daedal.play.trainer import Trainer
+from daedal.systems.autoencoders.vae import VAE
+
+BATCH, STEPS, LATENT, HIDDEN = 128, 400, 16, (256, 256)
+CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, 2
+DATA = daedal.load_data("digits")
+
+
+def vae() -> VAE:
+    system = daedal.create("vae", DATA, latent=LATENT, hidden=HIDDEN, likelihood="bernoulli", activation="relu")
+    system.players = lambda: {  # type: ignore[method-assign]
+        "model": Player(system.parameters(), rate=Rate(RATE, cosine()), average=Average(DECAY), clip=CLIP)
+    }
+    return system
+
+
+def with_engine() -> None:
+    Trainer(vae(), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
+
+
+def bare_loop() -> None:
+    """The same training by hand."""
+    system = vae()
+    x = DATA.train.gather(range(len(DATA.train)), ("x",))["x"]
+    parameters = list(system.parameters())
+    averages = [p.detach().clone() for p in parameters]
+    optimizer = torch.optim.Adam(parameters, fused=True)
+    shape, log, kept = cosine(), [], []
+    per_epoch = len(x) // BATCH
+    for step in range(STEPS):
+        epoch, draw = divmod(step, per_epoch)
+        if draw == 0:
+            order = torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch))
+        batch = x.index_select(0, order[draw * BATCH : (draw + 1) * BATCH])
+        reconstruction, kl = system.bound_terms(batch, system.context({}, BATCH))
+        reconstruction, kl = reconstruction.mean(), kl.mean()
+        loss = kl - reconstruction
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, CLIP)
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * shape(step / STEPS)
+        optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(averages, parameters, 1 - min(DECAY, (1 + step) / (10 + step)))
+        kept += [loss.detach(), reconstruction.detach(), kl.detach()]
+        if (step + 1) % LOG_EVERY == 0:
+            log.append(torch.stack(kept).tolist())
+            kept.clear()
+
+
+class _Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU())
+        self.mean, self.log_variance = nn.Linear(256, LATENT), nn.Linear(256, LATENT)
+
+
+def pythae_trainer():
+    """pythae's VAE of the same layers and loss, and the work of training it for as many steps; evaluation is off."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE as PythaeVAE
+    from pythae.models import VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    class Encoder(BaseEncoder, _Encoder):
+        def __init__(self):
+            BaseEncoder.__init__(self)
+            _Encoder.__init__(self)
+
+        def forward(self, x):
+            hidden = self.body(x.flatten(1))
+            return ModelOutput(embedding=self.mean(hidden), log_covariance=self.log_variance(hidden))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Linear(LATENT, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 64), nn.Sigmoid()
+            )
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.body(z).unflatten(1, (1, 8, 8)))
+
+    x = (DATA.train.gather(range(len(DATA.train)), ("x",))["x"] + 1) / 2
+    per_epoch = -(-len(x) // BATCH)
+    logging.disable(logging.WARNING)
+
+    def work() -> None:
+        model = PythaeVAE(
+            VAEConfig(input_dim=(1, 8, 8), latent_dim=LATENT, reconstruction_loss="bce"), Encoder(), Decoder()
+        )
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+            config = BaseTrainerConfig(
+                output_dir=folder, num_epochs=round(STEPS / per_epoch), per_device_train_batch_size=BATCH,
+                learning_rate=RATE, no_cuda=True,
+            )  # fmt: skip
+            trainer = BaseTrainer(
+                model=model, train_dataset=BaseDataset(x, torch.zeros(len(x))), training_config=config
+            )
+            trainer.train()
+
+    work.samples = round(STEPS / per_epoch) * len(x)  # type: ignore[attr-defined]
+    return work
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    product, peer = matrix_product(), pythae_trainer()
+    times = interleave({"engine": with_engine, "bare": bare_loop, "pythae": peer, "product": product}, blocks=9)
+    rates = {"engine": STEPS * BATCH, "bare": STEPS * BATCH, "pythae": peer.samples}
+    per_second = {name: n / statistics.median(times[name]) for name, n in rates.items()}
+    speed = gflops(times["product"], product)
+    publish(
+        "engine",
+        {
+            "overhead_over_bare_loop": ratio(times, "engine", "bare") - 1,
+            "samples_per_second_over_pythae": statistics.median(
+                (rates["engine"] / e) / (rates["pythae"] / p)
+                for e, p in zip(times["engine"], times["pythae"], strict=True)
+            ),
+            "samples_per_second": per_second,
+            "scaled_samples_per_second": {k: v * REFERENCE_GFLOPS / speed for k, v in per_second.items()},
+            "gflops": speed,
+            "seconds": times,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Measures claims over seeds, keeps the numbers as results/NAME.json, and renders them as a page."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import platform
+import subprocess
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from daedal.claims.claim import Claim, verdict
+from daedal.claims.closure import PACKAGE, source_hash
+from daedal.errors import UsageError, did_you_mean
+
+HELPERS = {"claim", "closure", "reproduce", "setting"}
+SEEDS = (0, 1, 2)
+
+
+def names() -> list[str]:
+    """Systems (and comparisons) that have claims."""
+    found = (m.name for m in pkgutil.iter_modules([str(PACKAGE / "claims")]))
+    return sorted(name.replace("_", "-") for name in found if name not in HELPERS)
+
+
+def module_of(name: str) -> str:
+    """The module that holds a system's claims. Raises UsageError for a name without any."""
+    if name not in names():
+        raise UsageError(
+            f"'{name}' has no claims.{did_you_mean(name, names())} Claims exist for: {', '.join(names())}."
+        )
+    return f"daedal.claims.{name.replace('-', '_')}"
+
+
+def claims_of(name: str) -> tuple[Claim, ...]:
+    """The claims of a system."""
+    return importlib.import_module(module_of(name)).CLAIMS
+
+
+def reproduce(
+    name: str,
+    seeds: Sequence[int] = SEEDS,
+    *,
+    quick: bool = False,
+    out: Path | None = Path("results"),
+    watch: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
+    """Measure every claim of a system on every seed; `quick` only shows that it runs, and is never kept.
+
+    Returns the record that `out`/NAME.json keeps: `claims` (see `verdict`), the seeds, the source's hash, the machine.
+    """
+    import torch
+
+    verdicts = []
+    for claim in claims_of(name):
+        measured = []
+        for seed in seeds:
+            watch(f"{claim.id}, seed {seed} (about {claim.seconds:.0f} s)")
+            measured.append(claim.measure(seed, quick))
+        words = {"says": claim.says, "measures": claim.measures, "baseline": claim.baseline, "better": claim.better}
+        verdicts.append({**verdict(claim, measured), "seeds": list(seeds), **words})
+    record = {
+        "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}" + (" --quick" if quick else ""),
+        "claims": verdicts,
+        "commit": _commit(),
+        "source": source_hash(module_of(name)),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
+        "versions": {p: metadata.version(p) for p in ("torch", "numpy", "scikit-learn", "scipy")},
+    }
+    if out is not None and not quick:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def stale(folder: Path = Path("results")) -> list[str]:
+    """Systems whose claims were never measured, or whose source has changed since."""
+    return [name for name in names() if _kept_hash(folder / f"{name}.json") != source_hash(module_of(name))]
+
+
+def render(folder: Path = Path("results")) -> str:
+    """docs/results.md: every committed verdict with its numbers."""
+    parts = [
+        "# Results",
+        "",
+        "What the papers claim, made measurable at small scale. Each row is the mean over seeds of the difference from "
+        "the baseline of the same run, counted so that more is better; a claim holds if it passes its bar and two "
+        "standard errors. This page is written by `python -m daedal.claims.reproduce` from `results/*.json`.",
+    ]
+    for name in names():
+        path = folder / f"{name}.json"
+        if path.is_file():
+            parts += ["", *_section(name, json.loads(path.read_text()))]
+    return "\n".join(parts) + "\n"
+
+
+def _section(name: str, record: dict[str, Any]) -> list[str]:
+    lines = [f"## {name}", ""]
+    lines += ["| claim | measured | baseline | value | baseline's | difference | bar | se | |", "|" + "---|" * 9]
+    for claim in record["claims"]:
+        seeds = claim["per_seed"]
+        value, base = (sum(s[key] for s in seeds) / len(seeds) for key in ("value", "baseline"))
+        word = "holds" if claim["holds"] else "not reproduced at this scale"
+        cells = [claim["says"], claim["measures"], claim["baseline"]]
+        numbers = [f"{v:.4g}" for v in (value, base, claim["difference"], claim["bar"], claim["se"])]
+        lines.append("| " + " | ".join([*cells, *numbers, word]) + " |")
+    machine, commit = record["machine"], (record["commit"] or "unknown")[:10]
+    lines += ["", f"`{record['command']}`, commit {commit}, {record['date']}, {machine['processor']}, "]
+    lines[-1] += f"{machine['threads']} threads, torch {record['versions']['torch']}."
+    return lines
+
+
+def _kept_hash(path: Path) -> str | None:
+    return json.loads(path.read_text()).get("source") if path.is_file() else None
+
+
+def _commit() -> str | None:
+    done = subprocess.run(["git", "-C", str(PACKAGE), "rev-parse", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+if __name__ == "__main__":
+    Path("docs/results.md").write_text(render())
