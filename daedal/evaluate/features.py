@@ -1,0 +1,210 @@
+"""Feature spaces: where generated and real items are compared. Each has a name, which the metric's name carries.
+
+| data | space | features |
+|---|---|---|
+| the digits | `digits` | the committed classifier `assets/digits-features.safetensors`, fixed by its hash |
+| images with labels | the data's name | a classifier trained on the training split |
+| images without labels | `self` | a denoiser trained on the training split |
+| vectors | `raw` | the vectors, standardised on the training split |
+| images, published weights at hand | `inception` | pool3 of the Inception network, see `daedal.evaluate.inception` |
+
+Trained nets are kept in the cache folder under the data's fingerprint, so all systems of a comparison share one.
+`python -m daedal.evaluate.features` trains the committed net again and prints its hash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from daedal.data.base import Data, Split
+from daedal.evaluate import convnet
+from daedal.evaluate.convnet import FeatureNet
+from daedal.nn.scale import Standardise
+from daedal.spaces import Images, Labels, Vectors
+
+VERSION = 1  # of the nets' shape and training: another version trains anew
+DIGITS = Path(__file__).parent / "assets" / "digits-features.safetensors"
+DIGITS_SHA256 = "d8a61c98435dc389cd15d987cc47adb4acd6da4978bdfab0241fba0ba75d38fd"
+DIGITS_SPACE = Images(channels=1, height=8, width=8, levels=17)
+RESERVED = ("self", "raw", "inception", "digits")
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """Maps items in border form (n, *x) to features (n, d); with labels, also to log-probabilities (n, classes)."""
+
+    name: str
+    features: Callable[[Tensor], Tensor]
+    log_probs: Callable[[Tensor], Tensor] | None = None
+    label: str | None = None  # the field that `log_probs` is about
+
+
+def label_field(data: Data, x: str) -> str | None:
+    """The field that a classifier learns: `label`, else the first of plain class indices; None where there is none."""
+    fields = {name: space for name, space in data.fields.items() if name != x}
+    plain = [name for name, s in fields.items() if isinstance(s, Labels) and s.shape == () and s.classes > 1]
+    return "label" if "label" in plain else next(iter(plain), None)
+
+
+def space_name(data: Data, x: str) -> str | None:
+    """The name of the feature space of field `x`, without training anything; None for labels, which have none."""
+    space = data.fields[x]
+    if isinstance(space, Vectors):
+        return "raw"
+    if not isinstance(space, Images):
+        return None
+    if label_field(data, x) is None:
+        return "self"
+    if _is_digits(data, x):
+        return "digits"
+    name = re.sub(r"[^a-z0-9]+", "-", data.name.lower()).strip("-") or "data"
+    return f"{name}-{space.height}x{space.width}" if name in RESERVED else name
+
+
+def feature_space(data: Data, x: str) -> FeatureSpace | None:
+    """The feature space of field `x`; trains its net, or reads it from the cache. None for labels."""
+    name, space = space_name(data, x), data.fields[x]
+    if name is None:
+        return None
+    if isinstance(space, Vectors):
+        standardise = Standardise(space).double()
+        standardise.fit(data.train, x)
+        return FeatureSpace(name, lambda v: standardise(v.double()))
+    label, net = label_field(data, x), _net(data, x)
+    if label is None:
+        return FeatureSpace(name, _features(net))
+    return FeatureSpace(name, _features(net), _log_probs(net), label)
+
+
+def cache_folder() -> Path:
+    """Where trained nets are kept: `features` in DAEDAL_CACHE, else in the platform's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("DAEDAL_CACHE") or platformdirs.user_cache_dir("daedal")) / "features"
+
+
+def train_digits_net() -> FeatureNet:
+    """The training that made the committed file."""
+    from daedal.data.digits import digits
+
+    columns, train, _ = digits()
+    return convnet.fit_classifier(Split(columns, train), "x", "label", DIGITS_SPACE, classes=10, seed=0)
+
+
+@functools.cache
+def digits_net() -> FeatureNet:
+    """The committed net. Raises ValueError where the file is not the one that this version was made with."""
+    content = DIGITS.read_bytes()
+    if hashlib.sha256(content).hexdigest() != DIGITS_SHA256:
+        raise ValueError(f"'{DIGITS.name}' has been changed; install daedal again to get distances that compare.")
+    return _read(convnet.classifier(1, 8, 8, 10), content)
+
+
+def _is_digits(data: Data, x: str) -> bool:
+    label = label_field(data, x)
+    ten = label is not None and getattr(data.fields[label], "classes", 0) == 10
+    return data.name == "digits" and data.fields[x] == DIGITS_SPACE and ten
+
+
+def _features(net: FeatureNet) -> Callable[[Tensor], Tensor]:
+    return lambda x: net.features(convnet.stack(x)).double()
+
+
+def _log_probs(net: FeatureNet) -> Callable[[Tensor], Tensor]:
+    return lambda x: net(convnet.stack(x)).double().log_softmax(1)
+
+
+def _net(data: Data, x: str) -> FeatureNet:
+    if _is_digits(data, x):
+        return digits_net()
+    space, label = data.fields[x], label_field(data, x)
+    shape = convnet.shape_of(space)
+    if label is None:
+        fit = lambda: convnet.fit_denoiser(data.train, x, space)  # noqa: E731
+        return _cached(_key(data, x, label), convnet.denoiser(*shape), fit)
+    classes: int = data.fields[label].classes  # type: ignore[union-attr]
+    fit = lambda: convnet.fit_classifier(data.train, x, label, space, classes)  # noqa: E731
+    return _cached(_key(data, x, label), convnet.classifier(*shape, classes), fit)
+
+
+def _key(data: Data, x: str, label: str | None) -> str:
+    facts = json.dumps([VERSION, data.fingerprint, x, label])
+    return hashlib.sha256(facts.encode()).hexdigest()[:32]
+
+
+def _cached(key: str, empty: FeatureNet, fit: Callable[[], FeatureNet]) -> FeatureNet:
+    """The net of the cache, else a fitted one, which is then kept; one process fits while others wait for it."""
+    file = cache_folder() / f"{key}.safetensors"
+    with _locked(file):
+        if (found := _stored(file, empty)) is not None:
+            return found
+        net = fit()
+        _store(file, net)
+        return net
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    from filelock import FileLock
+
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the evaluation
+            file.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(file.with_suffix(".lock")))
+        yield
+
+
+def _stored(file: Path, empty: FeatureNet) -> FeatureNet | None:
+    from safetensors import SafetensorError
+
+    try:
+        return _read(empty, file.read_bytes())
+    except (OSError, SafetensorError, RuntimeError):  # absent, cut short, of another shape: train anew
+        return None
+
+
+def _read(empty: FeatureNet, content: bytes) -> FeatureNet:
+    from safetensors.torch import load
+
+    empty.load_state_dict(load(content))
+    return empty.eval().requires_grad_(False)
+
+
+def _store(file: Path, net: FeatureNet) -> None:
+    from safetensors.torch import save
+
+    content = save({name: value.contiguous() for name, value in net.state_dict().items()})
+    try:
+        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".part")
+    except OSError:
+        return
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+        os.replace(temporary, file)
+    except OSError:  # a full disk
+        Path(temporary).unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Train the committed net again, write it and print its hash, which belongs into `DIGITS_SHA256`."""
+    torch.set_num_threads(1)
+    DIGITS.parent.mkdir(exist_ok=True)
+    _store(DIGITS, train_digits_net())
+    print(f'DIGITS_SHA256 = "{hashlib.sha256(DIGITS.read_bytes()).hexdigest()}"')
+
+
+if __name__ == "__main__":
+    main()
