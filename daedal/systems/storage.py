@@ -33,6 +33,7 @@ from daedal.play.system import System
 from daedal.spaces import Labels, Space, from_json
 from daedal.systems.inspection import resolve
 from daedal.systems.weightless import weightless
+from daedal.version import VERSION
 
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "system.json", "weights.safetensors"
@@ -84,9 +85,7 @@ def write_description(system: System, folder: str | Path, *, fingerprint: str | 
 
 def versions() -> dict[str, str]:
     """Versions of what a run depends on."""
-    from importlib.metadata import version
-
-    return {"daedal": version("daedal"), "torch": torch.__version__, "python": platform.python_version()}
+    return {"daedal": VERSION, "torch": torch.__version__, "python": platform.python_version()}
 
 
 # -- reading
@@ -112,6 +111,12 @@ def load(
             made.double()
         made.load_state_dict(_tensors(file, made.state_dict(), average))
     return made.eval().to(pick_device(device))
+
+
+def rebuild(path: str | Path, system: type[System] | None = None) -> System:
+    """A new system like the one of a run folder, without its weights. Raises RunError."""
+    record = read_description(path)
+    return _build(_class_of(record, system, Path(path)), record, Path(path))
 
 
 def read_description(path: str | Path) -> dict[str, Any]:

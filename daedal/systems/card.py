@@ -1,0 +1,67 @@
+"""The model card of a run: README.md, filled in from what the run knows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from daedal.data.base import Data
+from daedal.play.checkpoint import write_file
+from daedal.play.settings import Run
+from daedal.systems.citation import bibtex, sentence
+from daedal.systems.inspection import resolve
+from daedal.systems.storage import versions
+
+CARD = "README.md"
+
+
+def write_card(run: Run, data: Data) -> None:
+    """Write README.md into a run's folder."""
+    assert run.path is not None
+    write_file(run.path / CARD, card(run, data).encode())
+
+
+def card(run: Run, data: Data) -> str:
+    """The text: what the system is, what it was trained on and how, how to use it, whom to cite."""
+    system = run.system
+    entry, _ = resolve(type(system))
+    name = re.sub(r"[^\w.:+ -]", "_", data.name)  # a folder's name may hold anything
+    rows = {
+        "Data": f"`{name}`: {len(data.train)} training items, {len(data.test)} test items",
+        "Models": f"`{system.roles['x']}`, {system.x}",
+        "Given": ", ".join(f"`{name}`, {space}" for name, space in system.given.items()) or "nothing",
+        "Can": ", ".join(entry.capabilities),
+        "Parameters": f"{sum(p.numel() for p in system.parameters()):,}",
+        "Training": f"{run.step} of {run.steps} steps in {run.seconds:.0f} s",
+        "Last losses": _losses(run.history),
+        "Data fingerprint": f"`{data.fingerprint}`",
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    parts = [
+        "---\nlibrary_name: daedal\ntags:\n- daedal\n- " + entry.name + "\n---",
+        f"# {entry.class_name} on {name}",
+        entry.summary,
+        sentence(entry.paper),
+        f"| | |\n|---|---|\n{table}",
+        "## Options\n\n```json\n" + json.dumps(system.options, indent=1) + "\n```",
+        "## Use\n\n" + _use(entry.capabilities),
+        "## Limits\n\nThe model repeats what its data holds, biases included. It has not been reviewed for any use.",
+        "## Cite\n\n```bibtex\n" + bibtex(entry) + "\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _use(capabilities: tuple[str, ...]) -> str:
+    lines = ["import daedal", "", 'system = daedal.load("path/to/this/folder")']
+    if "sample" in capabilities:
+        lines.append("images = system.sample(16)")
+    return "```python\n" + "\n".join(lines) + "\n```"
+
+
+def _losses(history: list[dict[str, Any]]) -> str:
+    last: Mapping[str, Any] = history[-1] if history else {}
+    losses = [f"{name.split('/')[0]} {value:.4g}" for name, value in last.items() if name.endswith("/loss")]
+    return ", ".join(losses) or "none were logged"
