@@ -1,0 +1,105 @@
+"""The generative adversarial network, as convolutions made it work: DCGAN at any size, perceptrons for vectors.
+
+Goodfellow et al. 2014 (arXiv:1406.2661) for the game, in its non-saturating form; Radford, Metz and Chintala 2016
+(DCGAN, arXiv:1511.06434) for the networks (see `daedal.nn.dcgan`) and the training; Mirza and Osindero 2014
+(arXiv:1411.1784) for `given`.
+
+Paper: z ~ U(-1, 1); here: N(0, I), so that noise can be interpolated and truncated.
+Paper: the last weights are used; here: their running average, which samples better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from daedal.capabilities import Given, Samples
+from daedal.declare import Paper, PositiveFloat, PositiveInt, Recipe
+from daedal.losses.adversarial import GAMES, accuracy
+from daedal.nn.dcgan import make_discriminator, make_synthesiser
+from daedal.play.player import Average, Player, Rate, adam
+from daedal.play.system import System
+from daedal.play.turn import Batch, Turn
+from daedal.spaces import Images, Space
+
+
+class GAN(System, Samples):
+    """A synthesiser that learns to fool a discriminator; conditional where `given` has spaces.
+
+    Options:
+        latent: numbers of noise that a sample is made of
+        width: channels of the discriminator's first layer, half the synthesiser's last; for vectors, of every layer
+        loss: the game that the two play
+        discriminator_steps: turns of the discriminator for one of the synthesiser
+    """
+
+    paper = Paper(
+        title="Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
+        authors="Radford, A. and Metz, L. and Chintala, S.",
+        year=2016,
+        venue="ICLR",
+        arxiv="1511.06434",
+        space={"space": "Images", "channels": 3, "height": 64, "width": 64},
+        options={"latent": 100, "width": 64},
+        recipe=Recipe(batch_size=128, steps=100000, rate=2e-4),
+    )
+    recipe = Recipe(batch_size=64, steps=4000, rate=2e-4)
+    toy: ClassVar = {"latent": 8, "width": 8}
+
+    def __init__(
+        self,
+        x: Space,
+        given: Mapping[str, Space] | None = None,
+        *,
+        latent: PositiveInt | None = None,
+        width: PositiveInt | None = None,
+        loss: Literal["non-saturating"] = "non-saturating",
+        discriminator_steps: PositiveInt = 1,
+    ):
+        super().__init__(x, given)
+        self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
+        self.width = width or (32 if isinstance(x, Images) else 128)
+        self.loss = loss  # pyright: ignore[reportAttributeAccessIssue]: the option has the field's name
+        self.discriminator_steps = discriminator_steps
+        self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
+        self.discriminator = make_discriminator(x, self.given, width=self.width)
+
+    def players(self) -> dict[str, Player]:
+        """Discriminator and synthesiser, each with Adam as DCGAN sets it."""
+        optimizer, rate = partial(adam, betas=(0.5, 0.999)), Rate(self.recipe.rate)
+        return {
+            "discriminator": Player(self.discriminator.parameters(), optimizer, rate),
+            "synthesiser": Player(self.synthesiser.parameters(), optimizer, rate, average=Average(0.999)),
+        }
+
+    def turns(self, batches: Iterator[Batch]) -> Iterator[Turn]:
+        """The discriminator's turns, then one of the synthesiser, on the labels of the last batch."""
+        game = GAMES[self.options["loss"]]
+        for _ in range(self.discriminator_steps):
+            batch = next(batches)
+            with torch.no_grad():
+                items = self.generate(batch)
+            real = self.discriminator(self.standardise(batch.x), batch.given)
+            fake = self.discriminator(items, batch.given)
+            yield Turn("discriminator", game.discriminator(real, fake), scalars={"accuracy": accuracy(real, fake)})
+        fake = self.discriminator(self.generate(batch), batch.given)  # pyright: ignore[reportPossiblyUnbound]
+        yield Turn("synthesiser", game.synthesiser(fake))
+
+    def generate(self, batch: Batch) -> Tensor:
+        """As many new items as the batch has, under its `given`, in standard units; differentiable."""
+        return self.synthesiser(self.synthesiser.noise(len(batch)), batch.given)
+
+    def draw(
+        self, n: int, given: Given, generator: torch.Generator | None, *, truncation: PositiveFloat | None = None
+    ) -> Tensor:
+        """Noise through the synthesiser.
+
+        Options:
+            truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
+        """
+        z = self.synthesiser.noise(n, truncation, generator)
+        return self.standardise.inverse(self.synthesiser(z, given))

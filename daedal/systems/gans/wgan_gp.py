@@ -1,0 +1,130 @@
+"""The Wasserstein GAN with a penalty on the critic's gradient, and with the weight clipping that it replaced.
+
+Gulrajani et al. 2017 (WGAN-GP, arXiv:1704.00028); Arjovsky, Chintala and Bottou 2017 (WGAN, arXiv:1701.07875) for
+`constraint="clipping"`.
+
+The critic C approaches the Kantorovich potential of W1(p, q) = sup E_p C - E_q C over 1-Lipschitz C: several turns of
+the critic for one of the synthesiser, and no batch normalisation in it, since a penalty on each item's gradient
+needs scores that depend on that item alone.
+
+Paper: the last weights are used; here: the synthesiser's running average, which samples better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from daedal.capabilities import Given, Samples
+from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
+from daedal.losses.adversarial import GAMES
+from daedal.losses.penalties import gradient_norms, interpolate, one_centred
+from daedal.nn.dcgan import make_discriminator, make_synthesiser
+from daedal.play.player import Average, Player, Rate, adam
+from daedal.play.system import System
+from daedal.play.turn import Batch, Tell, Turn
+from daedal.spaces import Images, Space
+
+
+class WGANGP(System, Samples):
+    """A synthesiser that lowers the Wasserstein distance that a nearly 1-Lipschitz critic estimates.
+
+    Options:
+        latent: numbers of noise that a sample is made of
+        width: channels of the critic's first layer, half the synthesiser's last; for vectors, of every layer
+        critic_steps: turns of the critic for one of the synthesiser
+        penalty_weight: weight of the gradient penalty
+        constraint: how the critic is kept nearly 1-Lipschitz: gradient penalty, or the first WGAN's clipping of weights
+        clip_limit: with clipping, the greatest absolute value of any parameter of the critic
+    """
+
+    paper = Paper(
+        title="Improved Training of Wasserstein GANs",
+        authors="Gulrajani, I. and Ahmed, F. and Arjovsky, M. and Dumoulin, V. and Courville, A.",
+        year=2017,
+        venue="NeurIPS",
+        arxiv="1704.00028",
+        space={"space": "Images", "channels": 3, "height": 64, "width": 64},
+        options={"latent": 128, "width": 64},
+        recipe=Recipe(batch_size=64, steps=200000, rate=1e-4),
+    )
+    recipe = Recipe(batch_size=64, steps=3000, rate=5e-4)
+    toy: ClassVar = {"latent": 8, "width": 8, "critic_steps": 2}
+
+    def __init__(
+        self,
+        x: Space,
+        given: Mapping[str, Space] | None = None,
+        *,
+        latent: PositiveInt | None = None,
+        width: PositiveInt | None = None,
+        critic_steps: PositiveInt = 5,
+        penalty_weight: NonNegativeFloat = 10.0,
+        constraint: Literal["penalty", "clipping"] = "penalty",
+        clip_limit: PositiveFloat = 0.01,
+    ):
+        super().__init__(x, given)
+        self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
+        self.width = width or (32 if isinstance(x, Images) else 128)
+        self.critic_steps, self.penalty_weight = critic_steps, penalty_weight
+        self.constraint, self.clip_limit = constraint, clip_limit
+        self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
+        self.critic = make_discriminator(x, self.given, width=self.width, norm="none")
+
+    def players(self) -> dict[str, Player]:
+        """Critic and synthesiser, each with Adam as the paper sets it."""
+        optimizer, rate = partial(adam, betas=(0.0, 0.9)), Rate(self.recipe.rate)
+        return {
+            "critic": Player(self.critic.parameters(), optimizer, rate),
+            "synthesiser": Player(self.synthesiser.parameters(), optimizer, rate, average=Average(0.999)),
+        }
+
+    def turns(self, batches: Iterator[Batch]) -> Iterator[Turn | Tell]:
+        """The critic's turns, then one of the synthesiser, under the `given` of the last batch."""
+        for _ in range(self.critic_steps):
+            batch = next(batches)
+            yield self._critic_turn(batch)
+            if self.constraint == "clipping":
+                yield Tell(self.clip_critic)
+        fake = self.critic(self.generate(batch), batch.given)  # pyright: ignore[reportPossiblyUnbound]
+        yield Turn("synthesiser", GAMES["wasserstein"].synthesiser(fake))
+
+    def _critic_turn(self, batch: Batch) -> Turn:
+        with torch.no_grad():
+            fake = self.generate(batch)
+        real, twice = (
+            self.standardise(batch.x),
+            {name: torch.cat([value, value]) for name, value in batch.given.items()},
+        )
+        loss = GAMES["wasserstein"].discriminator(*self.critic(torch.cat([real, fake]), twice).chunk(2))
+        scalars = {"distance": -loss.detach()}
+        if self.constraint == "penalty":
+            norms = gradient_norms(lambda x: self.critic(x, batch.given), interpolate(real, fake))
+            loss = loss + self.penalty_weight * one_centred(norms)
+            scalars["slope"] = norms.detach().mean()
+        return Turn("critic", loss, scalars=scalars)
+
+    @torch.no_grad()
+    def clip_critic(self) -> None:
+        """Clip every parameter of the critic, biases too, to [-clip_limit, clip_limit]."""
+        for parameter in self.critic.parameters():
+            parameter.clamp_(-self.clip_limit, self.clip_limit)
+
+    def generate(self, batch: Batch) -> Tensor:
+        """As many new items as the batch has, under its `given`, in standard units; differentiable."""
+        return self.synthesiser(self.synthesiser.noise(len(batch)), batch.given)
+
+    def draw(
+        self, n: int, given: Given, generator: torch.Generator | None, *, truncation: PositiveFloat | None = None
+    ) -> Tensor:
+        """Noise through the synthesiser.
+
+        Options:
+            truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
+        """
+        z = self.synthesiser.noise(n, truncation, generator)
+        return self.standardise.inverse(self.synthesiser(z, given))
