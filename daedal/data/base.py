@@ -87,6 +87,7 @@ class Data:
     fingerprint: str  # hex; of the decoded content
     density: Density | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)  # what the loader found: problems, sizes, modes
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}: {space}" for name, space in self.fields.items())

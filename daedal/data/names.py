@@ -1,0 +1,35 @@
+"""What names of files mean and how they are shown: names come from strangers and may hold anything but a slash.
+
+>>> printable("cat" + chr(27) + "[2J.png")
+'cat\\\\x1b[2J.png'
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+# HEIC is no format that is read: it stands here so that such a photograph is named as bad and not passed over.
+_FORMATS = "png apng jpg jpeg jpe jfif webp bmp dib gif tif tiff ppm pgm pbm pnm avif jp2 j2k tga heic heif"
+IMAGE_SUFFIXES = frozenset("." + name for name in _FORMATS.split())
+
+
+def printable(text: str) -> str:
+    """Text with control characters, direction marks and undecodable bytes written as escapes, for any terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def suffix(name: str) -> str:
+    """The lower-case suffix of a file's name, '.png'."""
+    return os.path.splitext(name)[1].lower()
+
+
+def is_hidden(part: str) -> bool:
+    """Whether a file or folder is a program's own: a dot file, or what macOS and Synology put beside images."""
+    return part.startswith(".") or part in ("__MACOSX", "@eaDir")
+
+
+def some(items: Sequence[str], most: int = 20) -> str:
+    """The first items, one indented line each, and how many more there are."""
+    lines = [f"\n  {item}" for item in items[:most]]
+    return "".join(lines) + (f"\n  and {len(items) - most} more" if len(items) > most else "")
