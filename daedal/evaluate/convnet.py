@@ -2,10 +2,13 @@
 
 Both share one trunk, strided 3x3 convolutions down to 4x4 and a linear map to the features, so a feature is a linear
 function of the last map and none can be dead; the head sees the features through a GELU. Afterwards the features are
-standardised on the training split, so that distances in them have one unit: standard deviations of real data.
+whitened on the training split. A classifier collapses its features onto the few directions that tell its classes
+apart, and distances in them would hardly see noise or blur; whitened, every direction counts alike, one standard
+deviation of real data is the unit, and a Frechet floor of n against n items is near 2 (d + d (d + 1) / 4) / n for d
+features, whatever the data.
 
-The classifier is regularised (label smoothing, dropout on the features, weight decay), because the floor compares
-items that it was trained on with items that it was not: a net that treats the two alike gives a fair floor.
+The classifier is regularised (dropout on the features, weight decay), because the floor compares items that it was
+trained on with items that it was not: a net that treats the two alike gives a fair floor.
 
 Training is seeded and on one thread (a sum split over threads rounds differently), and does not touch the global
 random state. Its length is fixed by the shape of the images, about 20 s on one thread at most.
@@ -29,24 +32,24 @@ NOISE = 0.5  # largest standard deviation that the denoiser removes, border unit
 
 
 class FeatureNet(nn.Module):
-    """Images (n, planes, h, w) to standardised features (n, 32); `head` maps raw features to what was learned."""
+    """Images (n, planes, h, w) to whitened features (n, 32); `head` maps raw features to what was learned."""
 
     mean: Tensor
-    scale: Tensor
+    whitening: Tensor
 
     def __init__(self, trunk: nn.Module, head: nn.Module, features: int = FEATURES):
         super().__init__()
         self.trunk, self.head = trunk, head
         self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("scale", torch.ones(features))
+        self.register_buffer("whitening", torch.eye(features))
 
     def forward(self, x: Tensor) -> Tensor:
         """What the head learned: logits (n, classes), or clean images."""
         return self.head(F.gelu(self.trunk(x)))
 
     def features(self, x: Tensor) -> Tensor:
-        """Features of images (n, planes, h, w), standardised on the training split: (n, features)."""
-        return (self.trunk(x) - self.mean) / self.scale
+        """Features of images (n, planes, h, w), whitened on the training split: (n, features)."""
+        return (self.trunk(x) - self.mean) @ self.whitening
 
 
 def classifier(planes: int, height: int, width: int, classes: int) -> FeatureNet:
@@ -63,7 +66,7 @@ def fit_classifier(items: Any, x: str, label: str, space: Any, classes: int, see
     """A classifier of images `x` into `label`, trained on a split of `Data`."""
 
     def loss(net: FeatureNet, batch: dict[str, Tensor]) -> Tensor:
-        return F.cross_entropy(net(stack(batch[x])), batch[label], label_smoothing=0.1)
+        return F.cross_entropy(net(stack(batch[x])), batch[label])
 
     return _fit(lambda: classifier(*shape_of(space), classes), loss, items, (x, label), space, seed)
 
@@ -138,7 +141,7 @@ def _fit(
             loss(net, items.gather(rows, fields)).backward()
             optimizer.step()
             schedule.step()
-        _standardise(net.eval(), items, fields[0])
+        _whiten(net.eval(), items, fields[0])
     return net.requires_grad_(False)
 
 
@@ -169,13 +172,21 @@ def _multiply_adds(net: FeatureNet, space: Any) -> int:
     return total
 
 
-def _standardise(net: FeatureNet, items: Any, x: str, most: int = 4096) -> None:
+def _whiten(net: FeatureNet, items: Any, x: str, most: int = 4096) -> None:
+    """Set the map after which the features of training items have covariance I.
+
+    Eigenvalues get (d / n)^2 of their mean added: next to nothing for n items far more than d features, and enough
+    that directions which too few items leave empty are not blown up.
+    """
     rows = torch.randperm(len(items))[:most].tolist()
     with torch.no_grad():
         raw = torch.cat([net.trunk(stack(items.gather(rows[i : i + 256], (x,))[x])) for i in range(0, len(rows), 256)])
-    deviation = raw.std(0, correction=0)
+    centred = raw.double() - raw.double().mean(0)
+    n, d = centred.shape
+    values, vectors = torch.linalg.eigh(centred.T @ centred / n)
+    values = values.clamp_min(0) + values.mean() * (d / n) ** 2 + 1e-12  # n copies of one image have no covariance
     net.mean.copy_(raw.mean(0))
-    net.scale.copy_(deviation.clamp_min(1e-6))  # data of one repeated image has no deviation
+    net.whitening.copy_(vectors / values.sqrt() @ vectors.T)
 
 
 @contextlib.contextmanager
