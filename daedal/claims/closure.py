@@ -9,10 +9,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent
 
 
-def closure(module: str) -> list[str]:
-    """Every module of the package that `module` (such as daedal.claims.vae) depends on, itself included, sorted."""
+def closure(*modules: str) -> list[str]:
+    """Every module of the package that `modules` (such as daedal.claims.vae) depend on, themselves included."""
     found: set[str] = set()
-    waiting = [module]
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
         path = _file(name)
@@ -23,10 +23,10 @@ def closure(module: str) -> list[str]:
     return sorted(found)
 
 
-def source_hash(module: str) -> str:
-    """Hex digest of the source of a module's closure."""
+def source_hash(*modules: str) -> str:
+    """Hex digest of the source of the modules' closure."""
     digest = hashlib.blake2b(digest_size=16)
-    for name in closure(module):
+    for name in closure(*modules):
         path = _file(name)
         digest.update(name.encode() + b"\0" + (path.read_bytes() if path else b"") + b"\0")
     return digest.hexdigest()

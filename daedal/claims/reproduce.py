@@ -36,6 +36,14 @@ def module_of(name: str) -> str:
     return f"daedal.claims.{name.replace('-', '_')}"
 
 
+def current_hash(name: str) -> str:
+    """Of all source that a system's claims depend on; the system itself is reached by name, so it is added."""
+    from daedal.systems.catalogue import entries
+
+    system = entries().get(name)
+    return source_hash(module_of(name), *([system.module] if system else []))
+
+
 def claims_of(name: str) -> tuple[Claim, ...]:
     """The claims of a system."""
     return importlib.import_module(module_of(name)).CLAIMS
@@ -67,7 +75,7 @@ def reproduce(
         "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}" + (" --quick" if quick else ""),
         "claims": verdicts,
         "commit": _commit(),
-        "source": source_hash(module_of(name)),
+        "source": current_hash(name),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
         "versions": {p: metadata.version(p) for p in ("torch", "numpy", "scikit-learn", "scipy")},
@@ -80,7 +88,7 @@ def reproduce(
 
 def stale(folder: Path = Path("results")) -> list[str]:
     """Systems whose claims were never measured, or whose source has changed since."""
-    return [name for name in names() if _kept_hash(folder / f"{name}.json") != source_hash(module_of(name))]
+    return [name for name in names() if _kept_hash(folder / f"{name}.json") != current_hash(name)]
 
 
 def render(folder: Path = Path("results")) -> str:
