@@ -73,7 +73,7 @@ class Split(Sequence):
     def gather(self, indices: Iterable[int], fields: Iterable[str] | None = None) -> dict[str, Tensor]:
         """The items of `indices`, stacked: {field: (len(indices), *shape)}."""
         rows = self.rows[np.asarray(indices if isinstance(indices, np.ndarray) else list(indices), np.int64)]
-        return {name: self.columns[name].gather(rows) for name in (fields or self.columns)}
+        return {name: self.columns[name].gather(rows) for name in (self.columns if fields is None else fields)}
 
 
 @dataclass(frozen=True)
