@@ -1,0 +1,227 @@
+"""`compare`: several systems on one data set, each with the same budget and judged by the same protocol.
+
+Each is trained and evaluated in a process of its own, one after another, with all cores: none profits from what
+another has warmed up or allocated, and one that fails or is killed is a row with its reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from daedal.data.base import Data
+from daedal.errors import Interrupted, RunError, UsageError
+from daedal.evaluate import progress
+from daedal.evaluate.columns import in_order
+from daedal.evaluate.comparison import FORMAT, ROWS, Comparison
+from daedal.evaluate.contenders import Contender, contenders
+from daedal.evaluate.features import feature_space
+from daedal.evaluate.handover import hand_over_data, hand_over_system
+from daedal.evaluate.machine import cores, machine, versions
+from daedal.evaluate.process import run_worker, sigterm_raises
+from daedal.evaluate.rows import Row, not_begun, summarise
+from daedal.play.system import System
+from daedal.play.trainer import MINIMUM_ITEMS
+from daedal.systems.training import default_folder
+
+
+def compare(
+    names_or_systems: str | System | Sequence[str | System] | None,
+    data: Data,
+    *,
+    seconds: float = 20,
+    repeats: int = 1,
+    seed: int = 0,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    x: str = "x",
+    given: str | Sequence[str] = (),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+    quiet: bool = False,
+    command: str | None = None,
+) -> Comparison:
+    """Train systems on `data` for `seconds` each, evaluate them, and write rows.json and report.html into `out`.
+
+    Systems are names or made ones (where their training starts; they are not changed); None means those of
+    `daedal.evaluate.contenders.DEFAULT` that can model the data. Each is trained `repeats` times, with the seeds
+    from `seed` on. `options` are constructor options by name. `out` is a folder (default: the first free of
+    runs/compare-DATA, -2, ...), which `overwrite` empties if it holds a comparison. Progress is shown on stderr
+    unless `quiet`.
+
+    Raises UsageError, before anything is trained, for an unknown name, an option, a space or a folder that cannot be
+    used; Interrupted, once the report of what there is has been written, on Ctrl-C or SIGTERM.
+    """
+    _check_numbers(seconds, repeats, seed)
+    _check_size(data)
+    given = (given,) if isinstance(given, str) else tuple(given)
+    chosen = contenders(names_or_systems, data, x, given, options or {})
+    folder = _make_folder(out, data, overwrite)
+    threads = threads or int(os.environ.get("OMP_NUM_THREADS") or cores())
+    terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))
+    return _Contest(chosen, data, folder, terms, quiet).run()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for every system of a comparison."""
+
+    seconds: float
+    repeats: int
+    seed: int
+    x: str
+    given: list[str]
+    threads: int
+    device: str
+    command: str
+
+
+# -- before anything is trained
+
+
+def _check_numbers(seconds: float, repeats: int, seed: int) -> None:
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"'seconds' of compare must be greater than 0; got {seconds}.")
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise UsageError(f"'repeats' of compare must be an integer in [1, inf); got {repeats!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"'seed' of compare must be an integer in [0, inf); got {seed!r}.")
+
+
+def _check_size(data: Data) -> None:
+    if len(data.train) < MINIMUM_ITEMS:
+        raise UsageError(f"Training needs at least {MINIMUM_ITEMS} training items; this data has {len(data.train)}.")
+
+
+def _make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:
+    """An empty folder for the comparison. Raises RunError where something is in its place."""
+    folder = default_folder("compare", data) if out is None else Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if not overwrite:
+            raise RunError(f"{folder} is not empty; choose another --out, or --overwrite it.")
+        if not (folder / ROWS).is_file():
+            raise RunError(f"{folder} holds something that is not a comparison; choose another --out.")
+        aside = folder.with_name(f".{folder.name}.replaced-{os.getpid()}")
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
+    return folder
+
+
+# -- the comparison
+
+
+class _Contest:
+    """A comparison that is under way."""
+
+    def __init__(self, contenders: Sequence[Contender], data: Data, folder: Path, terms: Terms, quiet: bool):
+        self.contenders, self.data, self.folder, self.terms = contenders, data, folder, terms
+        self.began, self.started = time.monotonic(), datetime.datetime.now().astimezone()
+        labels = [c.label for c in contenders]
+        self.display = progress.Silent() if quiet else progress.display(labels, terms.repeats)
+        self.rows: list[Row] = []
+        self.runs: list[dict[str, Any]] = []  # of the system whose turn it is
+
+    def run(self) -> Comparison:
+        """Every system in turn. The rows and the report are written whatever happens."""
+        finished = False
+        try:
+            with sigterm_raises():
+                self.handed = hand_over_data(self.data, self.folder)
+                self._prepare_features()
+                for contender in self.contenders:
+                    self._play(contender)
+            finished = True
+        except KeyboardInterrupt as stop:
+            number = getattr(stop, "signal", signal.SIGINT)
+            raise Interrupted(f"Stopped; the report of what there is: {self.folder / 'report.html'}", number) from None
+        finally:
+            self.display.close()
+            comparison = self._write(finished)
+        return comparison
+
+    def _prepare_features(self) -> None:
+        """Train the net that compares items, if it is not at hand, so that it is no part of any system's process."""
+        with contextlib.suppress(OSError):
+            feature_space(self.data, self.terms.x)
+
+    def _play(self, contender: Contender) -> None:
+        self.runs = []
+        for repeat in range(self.terms.repeats):
+            self.display.start(contender.label, repeat)
+            folder = self.folder / _safe(contender.label) / str(repeat)
+            folder.mkdir(parents=True)
+            run = {"seed": self.terms.seed + repeat, "folder": str(folder.relative_to(self.folder))}
+            try:
+                job = self._job(contender, folder, run["seed"])
+                ended = run_worker(job, folder, lambda event: self.display.update(contender.label, event))
+            except KeyboardInterrupt:
+                self.runs.append({**run, "status": "stopped", "reason": "The comparison was stopped."})
+                self.rows.append(summarise(contender.label, self.runs, contender.about))
+                raise
+            self.runs.append({**run, **ended})
+        row = summarise(contender.label, self.runs, contender.about)
+        self.rows.append(row)
+        self.display.finish(contender.label, row["status"], row["reason"] or in_words(row))
+        self._write(False)
+
+    def _job(self, contender: Contender, folder: Path, seed: int) -> dict[str, Any]:
+        terms = asdict(self.terms)
+        job = {key: terms[key] for key in ("seconds", "x", "given", "threads", "device")}
+        job |= {"folder": str(folder.resolve()), "data": self.handed, "seed": seed, "options": dict(contender.options)}
+        if contender.system is None:
+            return {**job, "name": contender.name}
+        return {**job, "system": hand_over_system(contender.system, folder / "start")}
+
+    def _write(self, finished: bool) -> Comparison:
+        waiting = [not_begun(c.label, c.about) for c in self.contenders[len(self.rows) :]]
+        record = {
+            "format": FORMAT,
+            "finished": finished,
+            "data": _describe(self.data),
+            "settings": asdict(self.terms),
+            "machine": machine(),
+            "versions": versions(),
+            "started": self.started.strftime("%Y-%m-%d %H:%M %Z"),
+            "took": round(time.monotonic() - self.began, 1),
+            "rows": [*self.rows, *waiting],
+        }
+        comparison = Comparison(record, self.folder)
+        comparison.write()
+        return comparison
+
+
+# -- words
+
+
+def in_words(row: Mapping[str, Any]) -> str:
+    """A row in one line: steps, seconds, and the first of its measures."""
+    shown = [f"{c.title} {c.show(row['metrics'][c.name]['value'])}" for c in in_order(row["metrics"])[:3]]
+    return ", ".join([f"{row['steps']:,} steps in {row['seconds']:.1f} s", *shown])
+
+
+def _safe(label: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", label).strip(".") or "system"
+
+
+def _call(contenders: Sequence[Contender], seconds: float) -> str:
+    return f"daedal.compare({[c.label for c in contenders]!r}, data, seconds={seconds:g})"
+
+
+def _describe(data: Data) -> dict[str, Any]:
+    fields = {name: space.to_json() for name, space in data.fields.items()}
+    sizes = {"train": len(data.train), "test": len(data.test)}
+    return {"name": data.name, "source": dict(data.source), "fingerprint": data.fingerprint, **sizes, "fields": fields}

@@ -1,0 +1,84 @@
+"""Who takes part in a comparison: systems by name or made ones, checked before anything is trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from daedal.data.base import Data
+from daedal.errors import UsageError
+from daedal.play.system import System
+from daedal.systems import catalogue
+from daedal.systems.factory import create, entry_of
+
+DEFAULT = ("pca", "gmm", "vae", "pixelcnn", "realnvp", "gan", "wgan-gp", "ddpm")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A system by name and options, or one that is made; `label` is its name in the table."""
+
+    label: str
+    name: str | None
+    options: Mapping[str, Any]
+    system: System | None
+    about: Mapping[str, Any]
+
+
+def contenders(
+    wanted: str | System | Sequence[str | System] | None,
+    data: Data,
+    x: str,
+    given: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+) -> list[Contender]:
+    """All systems, checked by making each once. Raises UsageError."""
+    if wanted is None:
+        wanted = [name for name in DEFAULT if _can_model(name, data, x, given)]
+    wanted = [wanted] if isinstance(wanted, (str, System)) else list(wanted)
+    if not wanted:
+        raise UsageError("compare needs at least one system; `daedal list` shows all.")
+    if unknown := sorted(set(options) - {name for name in wanted if isinstance(name, str)}):
+        raise UsageError(f"'options' of compare are for the systems compared; '{unknown[0]}' is none of them.")
+    found: list[Contender] = []
+    for one in wanted:
+        label = one if isinstance(one, str) else one.name
+        taken = [c.label for c in found]
+        number = sum(1 for other in taken if other == label or re.fullmatch(rf"{re.escape(label)}-\d+", other))
+        label = label if label not in taken else f"{label}-{number + 1}"
+        found.append(_contender(one, label, data, x, given, options))
+    return found
+
+
+def _contender(one: str | System, label: str, data: Data, x: str, given: Sequence[str], options: Any) -> Contender:
+    if isinstance(one, System):
+        for name, space in {one.roles["x"]: one.x, **one.given}.items():
+            if data.fields.get(name) != space:
+                raise UsageError(
+                    f"'{one.name}' models '{name}' {space}, and '{data.name}' has none such; make it anew."
+                )
+        return Contender(label, None, {}, one, _about(entry_of(type(one))))
+    if not isinstance(one, str):
+        raise UsageError(f"compare takes names of systems or systems; got {one!r}.")
+    mine = dict(options.get(one, {}))
+    entry = catalogue.find(one)
+    create(one, data.fields, x=x, given=given, **mine)  # raises what it would raise in its process
+    return Contender(label, one, mine, None, _about(entry))
+
+
+def _can_model(name: str, data: Data, x: str, given: Sequence[str]) -> bool:
+    try:
+        create(name, data.fields, x=x, given=given)
+    except catalogue.UnknownSystem:
+        raise
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _about(entry: catalogue.Entry) -> dict[str, Any]:
+    paper = entry.paper
+    about = {"summary": entry.summary, "family": entry.family, "title": paper.title}
+    return {**about, "authors": paper.authors, "year": paper.year}

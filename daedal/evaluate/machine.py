@@ -1,0 +1,46 @@
+"""What a result was measured with: the machine, and the versions of what ran on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from daedal.version import VERSION
+
+
+def versions() -> dict[str, str]:
+    """Versions of Daedal, PyTorch, NumPy and Python."""
+    return {
+        "daedal": VERSION,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def machine() -> dict[str, str]:
+    """Processor, cores, memory, GPU and system, in words."""
+    import psutil
+
+    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GB memory"
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    shown = f"{cores()} core{'' if cores() == 1 else 's'}"
+    return {"processor": _processor(), "cores": shown, "memory": memory, "gpu": gpu, "system": platform.platform()}
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,241 @@
+"""What the numbers of a comparison say, in plain words: a pure function from rows to sentences.
+
+Two systems are told apart only where the difference of their values exceeds 1.96 standard errors of it. A value's
+standard error is that of the mean over repeats where there were several (by Student's t, since they are few), else
+the measure's own spread, else what is known of its kind (a share of n items is binomial). A bound is never ranked
+against an exact value, unless it wins: what is bounded is then better still.
+
+>>> rows = [{"system": "a", "status": "ok", "metrics": {"precision": {"value": 0.9, "n": 500}}},
+...         {"system": "b", "status": "ok", "metrics": {"precision": {"value": 0.5, "n": 500}}}]
+>>> print(read(rows)[0].text)
+a: 0.90 of its samples lie among real items, ahead of b (0.50).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from daedal.evaluate.columns import column
+
+Row = Mapping[str, Any]
+Tone = Literal["winner", "tie", "note", "warning"]
+
+NORMAL = 1.96  # 95 % of a normal distribution lies within it
+TIMING_TOLERANCE = 0.2  # one timing on a shared machine is good to about this share
+BITS_TOLERANCE = 0.01  # bits/dim, where no spread is known: less than seeds move it
+MEMORISED_Z = 3.0  # standard errors over one half: 8 systems and chance alone rarely reach it
+SHARES = ("precision", "recall", "coverage", "memorised")  # means of yes or no over n items
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing that the numbers say: about what, in words, and which systems stand out."""
+
+    topic: str
+    text: str
+    tone: Tone = "note"
+    systems: tuple[str, ...] = ()
+
+
+def read(rows: Sequence[Row]) -> list[Sentence]:
+    """The sentences of a comparison, in the order in which a person asks."""
+    sentences = [
+        _best(rows, "Sharpest", "precision", "{} of its samples lie among real items"),
+        _best(rows, "Most diverse", "coverage", "{} of the real items have a sample near them"),
+        _likelihood(rows),
+        _best(rows, "Fastest to sample", "images-per-second", "{} samples a second"),
+        _closest(rows),
+        *(_memorised(row) for row in rows),
+        *(_failed(row) for row in rows),
+        _seeds(rows),
+    ]
+    return [sentence for sentence in sentences if sentence is not None]
+
+
+# -- who leads, and how sure that is
+
+
+def half_width(name: str, row: Row) -> float:
+    """Half of the 95 % interval of a row's measure."""
+    measure = row["metrics"][name]
+    value, spread, n = measure["value"], measure.get("spread"), measure.get("n")
+    repeats = len(finished_runs(row))
+    if repeats > 1 and spread is not None:
+        from scipy.stats import t  # slow to import, and only repeats need it
+
+        return float(t.ppf(0.975, repeats - 1)) * spread / math.sqrt(repeats)
+    if spread is not None:
+        return NORMAL * spread
+    if name in SHARES and n:
+        share = (value * n + 1) / (n + 2)  # Laplace's, so that 0 of n is not certain
+        return NORMAL * math.sqrt(share * (1 - share) / n)
+    if name == "images-per-second":
+        return TIMING_TOLERANCE * abs(value)
+    if name == "bits-per-dim":
+        return BITS_TOLERANCE
+    return float(measure.get("floor") or 0.0)
+
+
+def leaders(name: str, rows: Sequence[Row]) -> list[str]:
+    """The system with the best value and all that cannot be told apart from it, best first; [] without two values."""
+    sign = 1.0 if column(name).better == "higher" else -1.0
+    known = [row for row in rows if measured(row, name) is not None]
+    if len(known) < 2 or column(name).better is None:
+        return []
+    known.sort(key=lambda row: -sign * row["metrics"][name]["value"])
+    best = known[0]
+    return [row["system"] for row in known if row is best or not differ(name, best, row)]
+
+
+def differ(name: str, a: Row, b: Row) -> bool:
+    """Whether two rows can be told apart by a measure."""
+    values = [row["metrics"][name]["value"] for row in (a, b)]
+    return abs(values[0] - values[1]) > math.hypot(half_width(name, a), half_width(name, b))
+
+
+def measured(row: Row, name: str) -> float | None:
+    """A row's value of a measure, None where it has none."""
+    value = row.get("metrics", {}).get(name, {}).get("value")
+    return value if value is not None and math.isfinite(value) else None
+
+
+def finished_runs(row: Row) -> list[Mapping[str, Any]]:
+    """The repeats of a row that ended well."""
+    return [run for run in row.get("runs", []) if run.get("status") == "ok"]
+
+
+# -- the sentences
+
+
+def _best(rows: Sequence[Row], topic: str, name: str, words: str) -> Sentence | None:
+    tied = leaders(name, rows)
+    if not tied:
+        return None
+    show = _shower(rows, name)
+    if len(tied) > 1:
+        return Sentence(topic, f"No clear winner: {_list(tied, show)} cannot be told apart.", "tie", tuple(tied))
+    rest = [row for row in rows if row["system"] != tied[0] and measured(row, name) is not None]
+    best = sorted(rest, key=lambda row: row["metrics"][name]["value"])[-1]["system"]
+    claim = words.format(show(tied[0]))
+    return Sentence(topic, f"{tied[0]}: {claim}, ahead of {best} ({show(best)}).", "winner", (tied[0],))
+
+
+def _closest(rows: Sequence[Row]) -> Sentence | None:
+    """The distance that most rows have; within its floor of each other two systems are not told apart."""
+    names = sorted({name for row in rows for name in row.get("metrics", {}) if name.startswith("fd-")})
+    tied = leaders(names[0], rows) if names else []
+    if not tied:
+        return None
+    show = _shower(rows, names[0])
+    floors = [row["metrics"][names[0]].get("floor") for row in rows if measured(row, names[0]) is not None]
+    floor = f"; the data itself is at {column(names[0]).show(floors[0])}" if floors and floors[0] is not None else ""
+    if len(tied) > 1:
+        text = f"No clear winner: {_list(tied, show)} cannot be told apart by {names[0]}{floor}."
+        return Sentence("Closest to the data", text, "tie", tuple(tied))
+    text = f"{tied[0]}: {names[0]} {show(tied[0])}{floor}."
+    return Sentence("Closest to the data", text, "winner", (tied[0],))
+
+
+def _likelihood(rows: Sequence[Row]) -> Sentence | None:
+    name = "bits-per-dim"
+    known = [row for row in rows if measured(row, name) is not None]
+    if not known:
+        return None
+    show = _shower(rows, name)
+    kinds = {kind: [row for row in known if _kind(row) == kind] for kind in ("exact", "bound", "estimate")}
+    if clear := _surely_best(known):
+        others = [row["system"] for row in known if row is not clear]
+        of = "a bound, so its true value is lower still" if _kind(clear) == "bound" else "exact"
+        text = f"{clear['system']}: {show(clear['system'])} bits/dim ({of}), ahead of {_list(others, show)}."
+        return Sentence("Best likelihood", text, "winner", (clear["system"],))
+    parts = [_lowest(group, kind, show) for kind, group in kinds.items() if group]
+    if len(kinds["exact"]) and len(known) > len(kinds["exact"]):
+        parts.append("What a bound or an estimate stands for may be lower or higher, so they are not ranked together.")
+    elif kinds["bound"] and len(known) > 1:
+        parts.append("A bound may be loose, so the lowest bound need not be the best model.")
+    tone: Tone = "winner" if len(kinds["exact"]) and len(_exact_leaders(kinds["exact"])) == 1 else "tie"
+    systems = tuple(_exact_leaders(kinds["exact"])) or tuple(_exact_leaders(kinds["bound"]))
+    return Sentence("Best likelihood", " ".join(parts), tone, systems)
+
+
+def _surely_best(known: Sequence[Row]) -> Row | None:
+    """The row whose true value is below every other's, whatever lies under the bounds; None if there is none."""
+    name = "bits-per-dim"
+    for row in known:
+        others = [other for other in known if other is not row]
+        sure = [
+            _kind(other) == "exact" and other["metrics"][name]["value"] > row["metrics"][name]["value"]
+            and differ(name, row, other)
+            for other in others
+        ]  # fmt: skip
+        if others and all(sure) and _kind(row) in ("exact", "bound"):
+            return row
+    return None
+
+
+def _exact_leaders(rows: Sequence[Row]) -> list[str]:
+    return leaders("bits-per-dim", rows) or [row["system"] for row in rows[:1]]
+
+
+def _lowest(rows: Sequence[Row], kind: str, show: Callable[[str], str]) -> str:
+    tied = _exact_leaders(rows)
+    if len(rows) == 1:
+        words = {"exact": "The only exact value is", "bound": "The only bound is", "estimate": "The only estimate is"}
+        return f"{words[kind]} {tied[0]}'s, {show(tied[0])} bits/dim."
+    plural = {"exact": "exact values", "bound": "bounds", "estimate": "estimates"}[kind]
+    if len(tied) > 1:
+        return f"Of the {plural} the lowest are {_list(tied, show)} bits/dim, too near to each other to tell apart."
+    return f"Of the {plural} the lowest is {tied[0]}'s, {show(tied[0])} bits/dim."
+
+
+def _memorised(row: Row) -> Sentence | None:
+    share, copies = measured(row, "memorised"), row.get("exact_copies") or 0.0
+    n = row.get("metrics", {}).get("memorised", {}).get("n") or 0
+    over = share is not None and n and (share - 0.5) / math.sqrt(0.25 / n) > MEMORISED_Z
+    if not over and not copies:
+        return None
+    said = []
+    if over:
+        said.append(f"{share:.2f} of its samples are nearer to a training item than to any test item (0.50 is chance)")
+    if copies:
+        said.append(f"{copies:.1%} are exact copies of training items")
+    text = f"{row['system']}: {', and '.join(said)}. Read its other numbers with that in mind."
+    return Sentence("Copies", text, "warning", (row["system"],))
+
+
+def _failed(row: Row) -> Sentence | None:
+    if row["status"] == "ok":
+        return None
+    word = {"failed": "Failed", "stopped": "Stopped"}.get(row["status"], "Not run")
+    reason = row.get("reason") or "no reason was left"
+    return Sentence(word, f"{row['system']}: {reason}", "warning", (row["system"],))
+
+
+def _seeds(rows: Sequence[Row]) -> Sentence | None:
+    repeats = [len(finished_runs(row)) for row in rows if row["status"] == "ok"]
+    if not repeats or min(repeats) > 1:
+        return None
+    return Sentence(
+        "Mind", "Each system was trained once: another seed may move these numbers by more than their intervals. "
+        "--repeats measures that."
+    )  # fmt: skip
+
+
+# -- words
+
+
+def _kind(row: Row) -> str:
+    return row["metrics"]["bits-per-dim"].get("kind") or "exact"
+
+
+def _shower(rows: Sequence[Row], name: str) -> Callable[[str], str]:
+    values = {row["system"]: measured(row, name) for row in rows}
+    return lambda system: column(name).show(values[system])
+
+
+def _list(systems: Sequence[str], show: Callable[[str], str]) -> str:
+    shown = [f"{system} ({show(system)})" for system in systems]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
