@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from daedal.data.base import Data, Split
+from daedal.data.cache import cache_folder
 from daedal.evaluate import convnet
 from daedal.evaluate.convnet import FeatureNet
 from daedal.nn.scale import Standardise
@@ -88,13 +89,6 @@ def feature_space(data: Data, x: str) -> FeatureSpace | None:
     return FeatureSpace(name, _features(net), _log_probs(net), label)
 
 
-def cache_folder() -> Path:
-    """Where trained nets are kept: `features` in DAEDAL_CACHE, else in the platform's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("DAEDAL_CACHE") or platformdirs.user_cache_dir("daedal")) / "features"
-
-
 def train_digits_net() -> FeatureNet:
     """The training that made the committed file."""
     from daedal.data.digits import digits
@@ -146,7 +140,7 @@ def _key(data: Data, x: str, label: str | None) -> str:
 
 def _cached(key: str, empty: FeatureNet, fit: Callable[[], FeatureNet]) -> FeatureNet:
     """The net of the cache, else a fitted one, which is then kept; one process fits while others wait for it."""
-    file = cache_folder() / f"{key}.safetensors"
+    file = cache_folder() / "features" / f"{key}.safetensors"
     with _locked(file):
         if (found := _stored(file, empty)) is not None:
             return found

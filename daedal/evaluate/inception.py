@@ -227,7 +227,9 @@ def load_inception(path: str | Path) -> Inception:
 
 def _refuse_others(path: Path, weights: dict[str, Tensor]) -> None:
     """Raise unless these are the published FID weights, as far as names and shapes tell."""
-    expected = {n: w.shape for n, w in Inception().state_dict().items() if not n.endswith("num_batches_tracked")}
+    with torch.device("meta"):
+        state = Inception().state_dict()
+    expected = {name: value.shape for name, value in state.items() if not name.endswith("num_batches_tracked")}
     for name, shape in expected.items():
         if name not in weights or weights[name].shape != shape:
             found = tuple(weights[name].shape) if name in weights else "nothing"
