@@ -1,0 +1,107 @@
+"""The GAN: its rounds, its truncation, what it learns under a condition, and that it neither blows up nor saturates."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from daedal.data.base import Column, Split
+from daedal.data.digits import digits
+from daedal.play.trainer import Settings, Trainer
+from daedal.play.turn import Batch
+from daedal.spaces import Images, Vectors
+from daedal.systems.gans.gan import GAN
+
+
+def _data(columns, rows):
+    return SimpleNamespace(train=Split(columns, rows), fingerprint="", source={})
+
+
+def _batches(batch):
+    while True:
+        yield batch
+
+
+def test_losses_are_the_games_at_the_discriminators_logits():
+    system = GAN(Vectors(2), latent=4, width=16).double()
+    x = torch.randn(64, 2, dtype=torch.float64)
+    round_ = system.turns(_batches(Batch(x)))
+    torch.manual_seed(1)
+    turn = next(round_)
+    torch.manual_seed(1)
+    fake = system.discriminator(system.synthesiser(torch.randn(64, 4, dtype=torch.float64), {}), {}).sigmoid()
+    real = system.discriminator(x, {}).sigmoid()
+    assert turn.loss.item() == pytest.approx(-(real.log().mean() + (1 - fake).log().mean()).item())
+    torch.manual_seed(2)
+    turn = next(round_)
+    torch.manual_seed(2)
+    fake = system.discriminator(system.synthesiser(torch.randn(64, 4, dtype=torch.float64), {}), {}).sigmoid()
+    assert turn.loss.item() == pytest.approx(-fake.log().mean().item())
+
+
+def test_the_discriminator_plays_as_often_as_told():
+    system = GAN(Vectors(2), discriminator_steps=3)
+    turns = list(system.turns(_batches(Batch(torch.randn(8, 2)))))
+    assert [turn.player for turn in turns] == ["discriminator"] * 3 + ["synthesiser"]
+
+
+def test_the_discriminators_turn_asks_nothing_of_the_synthesiser():
+    system = GAN(Images(1, 8, 8), latent=4, width=4)
+    turn = next(system.turns(_batches(Batch(torch.rand(8, 1, 8, 8)))))
+    gradients = torch.autograd.grad(turn.loss, list(system.synthesiser.parameters()), allow_unused=True)
+    assert all(g is None for g in gradients)
+
+
+def test_samples_are_in_the_users_units():
+    system = GAN(Vectors(2)).eval()
+    system.standardise.mean.copy_(torch.tensor([1000.0, -5.0]))
+    system.standardise.scale.copy_(torch.tensor([10.0, 0.01]))
+    standard = GAN(Vectors(2)).eval()
+    standard.load_state_dict(
+        {**system.state_dict(), "standardise.mean": torch.zeros(2), "standardise.scale": torch.ones(2)}
+    )
+    one, two = (s.sample(5, generator=torch.Generator().manual_seed(0)) for s in (system, standard))
+    torch.testing.assert_close(one, two * torch.tensor([10.0, 0.01]) + torch.tensor([1000.0, -5.0]))
+
+
+def test_truncation_narrows_the_noise():
+    system = GAN(Images(1, 8, 8), latent=4, width=4).eval()
+    seen = []
+    system.synthesiser.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    system.sample(200, truncation=0.5)
+    assert seen[0].abs().max() <= 0.5
+    system.sample(200)
+    assert seen[1].abs().max() > 1
+
+
+def test_it_learns_the_mean_and_spread_of_each_condition():
+    # Catalogue B2: p(x | y) = N(2y, 0.3^2), the error of the conditional mean under 0.15.
+    rng = np.random.default_rng(0)
+    y = rng.uniform(-1, 1, (2000, 1)).astype(np.float32)
+    x = (2 * y + 0.3 * rng.standard_normal((2000, 1))).astype(np.float32)
+    columns = {"x": Column(x, Vectors(1)), "y": Column(y, Vectors(1))}
+    data = _data(columns, np.arange(2000))
+    system = GAN(Vectors(1), {"y": Vectors(1)}, width=64)
+    system.roles["given"] = ["y"]
+    system.fit_scale(data.train)
+    Trainer(system, data, Settings(steps=200, batch_size=128, rate=5e-4)).run()
+    for value in (-0.8, 0.0, 0.8):
+        drawn = system.sample(2000, given={"y": torch.tensor([[value]])}, generator=torch.Generator().manual_seed(0))
+        assert drawn.mean().item() == pytest.approx(2 * value, abs=0.15)
+        assert 0.1 < drawn.std().item() < 0.6
+
+
+def test_a_short_run_on_digits_is_finite_spread_and_unsaturated():
+    columns, train, _ = digits()
+    data = _data(columns, train)
+    system = GAN(columns["x"].space, latent=16, width=8)
+    run = Trainer(system, data, Settings(steps=80)).run()
+    losses = [line[key] for line in run.history for key in line if key.endswith("loss")]
+    assert losses
+    assert all(math.isfinite(loss) for loss in losses)
+    real = data.train.gather(range(500))["x"]
+    fake = system.sample(500, generator=torch.Generator().manual_seed(0))
+    assert fake.std(0).mean() > 0.1 * real.std(0).mean()
+    assert (fake.abs() > 0.99).float().mean() < 0.95

@@ -1,0 +1,106 @@
+"""WGAN-GP: its rounds, the critic's slope under the penalty, the clipped alternative, and what short runs look like."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from daedal.data.base import Column, Split
+from daedal.data.digits import digits
+from daedal.play.trainer import Settings, Trainer
+from daedal.play.turn import Batch, Tell
+from daedal.spaces import Images, Vectors
+from daedal.systems.gans.wgan_gp import WGANGP
+
+
+def _data(columns, rows):
+    return SimpleNamespace(train=Split(columns, rows), fingerprint="", source={})
+
+
+def _batches(batch):
+    while True:
+        yield batch
+
+
+def _ring(n=1000):
+    rng = np.random.default_rng(0)
+    angle = 2 * math.pi * rng.integers(0, 8, n) / 8
+    x = 2 * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.02 * rng.standard_normal((n, 2))
+    return _data({"x": Column(x.astype(np.float32), Vectors(2))}, np.arange(n))
+
+
+def test_the_critic_plays_five_times_and_then_the_synthesiser():
+    turns = list(WGANGP(Vectors(2)).turns(_batches(Batch(torch.randn(8, 2)))))
+    assert [turn.player for turn in turns] == ["critic"] * 5 + ["synthesiser"]
+
+
+def test_the_critics_loss_is_minus_the_distance_plus_ten_times_the_penalty():
+    a = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    system = WGANGP(Vectors(2), latent=4, width=8).double()
+
+    class Linear(nn.Module):
+        """A critic of slope 5."""
+
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Parameter(a)
+
+        def forward(self, x, given):
+            return x @ self.a
+
+    system.critic = Linear()
+    x = torch.randn(32, 2, dtype=torch.float64)
+    torch.manual_seed(1)
+    turn = next(system.turns(_batches(Batch(x))))
+    torch.manual_seed(1)
+    fake = system.synthesiser(torch.randn(32, 4, dtype=torch.float64), {})
+    distance = ((x - fake) @ a).mean().item()
+    assert turn.scalars["distance"].item() == pytest.approx(distance)
+    assert turn.scalars["slope"].item() == pytest.approx(5)
+    assert turn.loss.item() == pytest.approx(-distance + 10 * (5 - 1) ** 2)
+
+
+def test_the_critic_has_no_batch_statistics():
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in WGANGP(Images(3, 32, 32), width=4).critic.modules())
+
+
+def test_the_penalty_brings_the_critics_slope_near_one():
+    data = _ring()
+    system = WGANGP(Vectors(2), width=32)
+    system.fit_scale(data.train)
+    run = Trainer(system, data, Settings(steps=60, batch_size=32)).run()
+    slopes = [line["critic/slope"] for line in run.history]
+    assert len(slopes) == 60
+    assert np.mean(slopes[-20:]) == pytest.approx(1, abs=0.2)
+
+
+def test_clipping_bounds_every_parameter_after_every_turn_of_the_critic():
+    system = WGANGP(Vectors(2), critic_steps=2, constraint="clipping", clip_limit=0.02)
+    items = system.turns(_batches(Batch(torch.randn(8, 2))))
+    turn, tell, *rest = items
+    assert "slope" not in turn.scalars
+    assert isinstance(tell, Tell)
+    assert [type(item).__name__ for item in rest] == ["Turn", "Tell", "Turn"]
+    with torch.no_grad():
+        system.critic.network[0].bias[0] = 7.0
+        system.critic.network[0].bias[1] = -0.001
+    tell.call(**tell.statistics)
+    assert max(p.abs().max().item() for p in system.critic.parameters()) == pytest.approx(0.02)
+    assert system.critic.network[0].bias[:2].tolist() == pytest.approx([0.02, -0.001])
+
+
+def test_a_short_run_on_digits_is_finite_spread_and_unsaturated():
+    columns, train, _ = digits()
+    data = _data(columns, train)
+    system = WGANGP(columns["x"].space, latent=16, width=8)
+    run = Trainer(system, data, Settings(steps=40)).run()
+    losses = [line[key] for line in run.history for key in line if key.endswith("loss")]
+    assert losses
+    assert all(math.isfinite(loss) for loss in losses)
+    real = data.train.gather(range(500))["x"]
+    fake = system.sample(500, generator=torch.Generator().manual_seed(0))
+    assert fake.std(0).mean() > 0.1 * real.std(0).mean()
+    assert (fake.abs() > 0.99).float().mean() < 0.95
