@@ -58,7 +58,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _reason(error: Exception) -> str:
-    if "pickle" in str(error):
+    if "Object arrays" in str(error) or "Python objects" in str(error):
         return "it holds Python objects, which only pickle could load; save an array of numbers"
     reason = " ".join((str(error) or type(error).__name__).split())[:120].rstrip(".")
     return f"it is damaged or no array ({reason}); save it again with numpy.save or numpy.savez"

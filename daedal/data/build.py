@@ -22,6 +22,7 @@ def build(
     source: Mapping[str, Any],
     density: Density | None = None,
     mirror: bool = False,
+    notes: Mapping[str, Any] | None = None,
 ) -> Data:
     """A data set of `columns`, split into `train` and `test` rows; `mirror` adds each training image mirrored.
 
@@ -35,4 +36,5 @@ def build(
     train, test = train.astype(np.int64), test.astype(np.int64)
     fields = {key: column.space for key, column in columns.items()}
     marks = fingerprint(columns, train, test)
-    return Data(name, fields, Split(columns, train), Split(columns, test), marks, density, dict(source))
+    splits = Split(columns, train), Split(columns, test)
+    return Data(name, fields, *splits, marks, density, dict(source), dict(notes or {}))

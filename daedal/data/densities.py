@@ -231,7 +231,7 @@ class Squares(Known):
     def _log_prob(self, x: Tensor) -> Tensor:
         cell = torch.floor((x + self.reach) / self.side)
         inside = ((x >= -self.reach) & (x < self.reach)).all(1) & (cell.sum(1) % 2 == 0)
-        return torch.where(inside, -self.entropy, -math.inf).to(x)
+        return x.new_full((len(x),), -math.inf).masked_fill(inside, -self.entropy)
 
     def sample_labelled(self, n: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """n fresh items and their squares."""

@@ -102,9 +102,8 @@ def _index(text: str, space: Labels, name: str) -> int:
         return space.index(text.strip())
     except ValueError:
         near = did_you_mean(text, space.names or ())
-        raise UsageError(
-            f"'{printable(text)}' is no class of '{name}'; the classes are {_words(space)}.{near}"
-        ) from None
+        classes = _words(space).removeprefix("classes ")
+        raise UsageError(f"'{printable(text)}' is no class of '{name}'; the classes are {classes}.{near}") from None
 
 
 def _vector(text: str, space: Vectors, name: str) -> Tensor:
@@ -119,18 +118,11 @@ def _vector(text: str, space: Vectors, name: str) -> Tensor:
 
 
 def _image(text: str, space: Images, name: str) -> Tensor:
-    from daedal.data.images import BadImage, How, bombs_are_errors, decode
+    from daedal.data.folders import load_image
 
     if space.frames is not None:
         raise UsageError(f"'{name}' has {space.frames} frames; give it as @FILE.npz.")
-    path = _existing(Path(text).expanduser())
-    how = How(size=(space.height, space.width), channels=space.channels)
-    try:
-        with bombs_are_errors():
-            levels = decode(path.read_bytes(), how).levels
-    except BadImage as reason:
-        raise DataError(f"'{printable(str(path))}' cannot be used: {reason}; give another image.") from None
-    return space.quantise(_border(levels[None], int(np.iinfo(levels.dtype).max) + 1))
+    return load_image(text, space)
 
 
 def _border(values: np.ndarray, levels: int) -> Tensor:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ import torch
 from daedal.data.base import Column, Data, Density
 from daedal.data.build import build
 from daedal.data.fingerprint import item_digests
-from daedal.data.names import printable
+from daedal.data.names import printable, some
 from daedal.data.options import IMAGE_OPTIONS, Options
 from daedal.data.splits import choose, choose_both, hashed_split
 from daedal.errors import DataError, UsageError, did_you_mean
@@ -48,6 +48,7 @@ class Found:
     columns: Mapping[str, Column]
     split: tuple[np.ndarray, np.ndarray] | None = None
     density: Density | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_data(
@@ -76,6 +77,13 @@ def load_data(
     data that cannot be used.
     """
     options = Options.of(size=size, channels=channels, n=n, seed=seed, skip_bad=skip_bad, **source_options)
+    data = _load(source, options)
+    if skipped := data.notes.get("skipped"):
+        warnings.warn(f"left out {skipped} items of '{data.name}' that cannot be used", stacklevel=2)
+    return data
+
+
+def _load(source: Any, options: Options) -> Data:
     if isinstance(source, Data):
         options.refuse((*IMAGE_OPTIONS, "n"), "does not apply to data that is loaded already")
         return source
@@ -147,14 +155,16 @@ def _from_path(path: Path, options: Options) -> Data:
         from daedal.data.tables import read as read_table
 
         arrays, bad = read_table(path)
-        return _finish(_checked(arrays, bad, options, f"'{printable(path.name)}'", path.stem), options, record)
+        return _finish(
+            _checked(arrays, bad, options, f"'{printable(path.name)}'", printable(path.stem)), options, record
+        )
     raise UsageError(f"'{printable(path.name)}' is of no kind that can be read; the data sources are {SOURCES}.")
 
 
 def _from_arrays(source: Any, options: Options, path: Path | None = None) -> Found:
     from daedal.data.arrays import named, not_finite, published, tensors_as_arrays
 
-    what, name = (f"'{printable(path.name)}'", path.stem) if path else ("the array", "array")
+    what, name = (f"'{printable(path.name)}'", printable(path.stem)) if path else ("the array", "array")
     arrays = source if isinstance(source, Mapping) else {"x": source}
     joined, n_train = published(tensors_as_arrays(arrays))
     joined = named(joined, what)
@@ -172,24 +182,24 @@ def _checked(
     """The columns of arrays without their bad items, which stop it unless `skip_bad`."""
     from daedal.data.arrays import as_columns, without
 
+    n = len(arrays["x"])
     if bad:
-        n = len(arrays["x"])
-        refuse_or_warn(bad, n, options.skip_bad, what)
+        _refuse(bad, n, options.skip_bad, what)
         arrays = without(arrays, bad)
         n_train = None if n_train is None else n_train - sum(item < n_train for item in bad)
     columns = as_columns(arrays, what)
-    return Found(name, columns, None if n_train is None else _first_train(n_train, columns))
+    notes = {"problems": list(bad.values()), "skipped": len(bad)}
+    return Found(name, columns, None if n_train is None else _first_train(n_train, columns), notes=notes)
 
 
-def refuse_or_warn(bad: Mapping[int, str], n: int, skip_bad: bool, what: str) -> None:
-    """Raise DataError with the list of bad items; with `skip_bad`, warn how many of n are left out."""
-    first = next(iter(bad.values()))
+def _refuse(bad: Mapping[int, str], n: int, skip_bad: bool, what: str) -> None:
+    """Raise DataError with the list of bad items, unless they are to be left out and others stay."""
+    problems = list(bad.values())
     if len(bad) == n:
-        raise DataError(f"{what} has no item that can be used; the first: {first}.", list(bad.values()))
+        raise DataError(f"none of the {n} items of {what} can be used; mend them:{some(problems)}", problems)
     if not skip_bad:
-        message = f"{len(bad)} of {n} items of {what} cannot be used (the first: {first}); mend them, or pass skip_bad."
-        raise DataError(message, list(bad.values()))
-    warnings.warn(f"left out {len(bad)} of {n} items of {what} (the first: {first})", stacklevel=4)
+        left_out = "mend them, or leave them out with --skip-bad (skip_bad=True)"
+        raise DataError(f"{len(bad)} of {n} items of {what} cannot be used; {left_out}:{some(problems)}", problems)
 
 
 def _first_train(n_train: int, columns: Mapping[str, Column]) -> tuple[np.ndarray, np.ndarray]:
@@ -208,8 +218,16 @@ def _finish(found: Found, options: Options, record: dict[str, Any], asked: Optio
     columns, split = _chosen(columns, found.split, options)
     columns = {field: _converted(field, column, options) for field, column in columns.items()}
     train, test = split or hashed_split(item_digests(columns["x"].values))
-    source = record | (asked or options).record()
-    return build(found.name, columns, train, test, source=source, density=found.density, mirror=options.mirror)
+    return build(
+        found.name,
+        columns,
+        train,
+        test,
+        source=record | (asked or options).record(),
+        density=found.density,
+        mirror=options.mirror,
+        notes=found.notes,
+    )
 
 
 def _chosen(
