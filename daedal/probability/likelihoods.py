@@ -63,7 +63,7 @@ class _Gaussian(Likelihood):
     def __init__(self, floor: float):
         super().__init__()
         self.floor = floor
-        self.free = nn.Parameter(torch.zeros(()))
+        self.free = nn.Parameter(torch.tensor(-1.0))  # well under the data's spread, so that codes are worth their cost
 
     @property
     def log_variance(self) -> Tensor:

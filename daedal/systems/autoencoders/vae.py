@@ -188,17 +188,18 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         generator: torch.Generator | None,
         *,
         temperature: NonNegativeFloat = 1.0,
-        sample_pixels: bool = False,
+        decoder_noise: bool | None = None,
     ) -> Tensor:
-        """The mean of p(x | z) for z from the prior, as is the custom; it leaves out the noise of p(x | z).
+        """z from the prior, then for images the mean of p(x | z), as is the custom, and for vectors a draw from it.
 
         Options:
             temperature: standard deviation of the z drawn; below 1 samples are closer to the average
-            sample_pixels: draw from p(x given z), which is what the bound is about, instead of its mean
+            decoder_noise: draw from p(x given z), which is what the bound is about, instead of taking its mean
         """
         z = torch.randn((n, self.latent), generator=generator, dtype=self.dtype, device=self.device) * temperature
         outputs = self.decoder(z, self.context(given, n))
-        x = self.observation.sample(outputs, generator) if sample_pixels else self.observation.mean(outputs)
+        noise = not isinstance(self.x, Images) if decoder_noise is None else decoder_noise
+        x = self.observation.sample(outputs, generator) if noise else self.observation.mean(outputs)
         return self.standardise.inverse(x)
 
     # -- training
