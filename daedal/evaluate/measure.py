@@ -86,8 +86,9 @@ class Measures(Mapping[str, Measure]):
 
     def __repr__(self) -> str:
         rows = _rows(self)
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return "\n".join("  ".join(_align(cell, w, i) for i, (cell, w) in enumerate(_cells(r, widths))) for r in rows)
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(_align(cell, widths[i], i) for i, cell in enumerate(row)) for row in rows)
+        return "\n".join(line.rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
         head, *body = _rows(self)
@@ -101,10 +102,6 @@ def _rows(measures: Mapping[str, Measure]) -> list[list[str]]:
     for name, m in measures.items():
         rows.append([name, number(m.value), number(m.floor), number(m.spread), m.kind, m.better or ""])
     return rows
-
-
-def _cells(row: list[str], widths: list[int]) -> Iterator[tuple[str, int]]:
-    return zip(row, [*widths[:-1], 0], strict=True)
 
 
 def _align(cell: str, width: int, column: int) -> str:
