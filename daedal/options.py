@@ -94,6 +94,8 @@ class Kind:
         """The value that texts from the command line mean. Raises ValueError."""
         if self.optional and [text.lower() for text in texts] == ["none"]:
             return None
+        if self.many and self.type is str and not self.choices:
+            return self.accept(texts)
         if self.many:
             return self.accept([self._read_one(part) for text in texts for part in text.split(",") if part])
         return self.accept(self._read_one(texts[-1]))
@@ -160,7 +162,7 @@ def kind_of(annotation: Any) -> Kind:
     if origin is Literal:
         return Kind(type(arguments[0]), choices=arguments)
     if origin is Annotated:
-        return _ranged(arguments[0], [m for extra in arguments[1:] for m in getattr(extra, "metadata", [extra])])
+        return _ranged(arguments[0], arguments[1:])
     if annotation in (int, float, bool, str):
         return Kind(annotation)
     raise TypeError(f"{annotation} is no kind of option; use one of daedal.declare, bool, str or Literal.")
