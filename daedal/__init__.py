@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from daedal.version import VERSION as __version__
+from daedal.version import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from daedal.play.settings import Run
     from daedal.play.system import System
 
+__version__ = VERSION
 __all__ = ["__version__", "compare", "create", "evaluate", "load", "load_data", "show", "train"]
 
 
@@ -118,8 +119,8 @@ def compare(
     return run(names_or_systems, data, seconds=seconds, repeats=repeats, seed=seed, out=out)
 
 
-def show(x: Tensor, **layout: Any) -> Image:
-    """A picture of images, clips or points, such as `system.sample(16)` gives."""
-    from daedal import pictures
+def show(x: Tensor | Data) -> Image:
+    """A picture of images, clips or points, such as `system.sample(16)` gives, or of data."""
+    from daedal.data import grid
 
-    return pictures.show(x, **layout)
+    return grid.show(x)

@@ -1,0 +1,1 @@
+"""The command line: the front door's verbs, with every option of a system as a real flag."""

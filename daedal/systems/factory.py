@@ -65,14 +65,17 @@ def create(
     return system
 
 
-def parameter_count(entry: Entry, x: Space, config: str | None = None) -> tuple[int, dict[str, Any]]:
+def parameter_count(
+    entry: Entry, x: Space, config: str | None = None, kind: type[System] | None = None
+) -> tuple[int, dict[str, Any]]:
     """How many numbers a system over x learns, and its options as resolved; built without memory.
 
-    They are its parameters, or where it has none (fitted in closed form) its buffers.
+    They are its parameters, or where it has none (fitted in closed form) its buffers. `kind` is the class, for one
+    that is not Daedal's own.
     """
-    _, kind = resolve(entry.name)
+    made_of = kind or resolve(entry.name)[1]
     with weightless():
-        system = kind(x, {}, **check_options(entry.options, _defaults(entry, config), kind.__name__))
+        system = made_of(x, {}, **check_options(entry.options, _defaults(entry, config), entry.class_name))
     learned = list(system.parameters()) or [b for b in system.buffers() if b.is_floating_point()]
     return sum(tensor.numel() for tensor in learned), system.options
 

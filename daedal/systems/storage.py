@@ -31,12 +31,11 @@ from daedal.play.checkpoint import write_file
 from daedal.play.settings import pick_device
 from daedal.play.system import System
 from daedal.spaces import Labels, Space, from_json
+from daedal.systems.description import DESCRIPTION, FORMAT, WEIGHTS, not_ours, read_description
 from daedal.systems.inspection import resolve
 from daedal.systems.weightless import weightless
 from daedal.version import VERSION
 
-FORMAT = 1
-DESCRIPTION, WEIGHTS = "system.json", "weights.safetensors"
 RAW, AVERAGE = "raw/", "average/"
 MODULES_PER_TENSOR = 100  # a description that asks for more modules than this is not believed,
 NUMBERS_PER_BYTE = 16  # nor one with a tensor of more numbers than this, a byte of the weights file,
@@ -119,30 +118,12 @@ def rebuild(path: str | Path, system: type[System] | None = None) -> System:
     return _build(_class_of(record, system, Path(path)), record, Path(path))
 
 
-def read_description(path: str | Path) -> dict[str, Any]:
-    """system.json of a run folder, its format and its keys checked. Raises RunError."""
-    file = Path(path) / DESCRIPTION
-    if not Path(path).exists():
-        raise RunError(f"{path} does not exist; give the folder of a run.")
-    if not file.is_file():
-        raise RunError(f"{path} is no run: it has no {DESCRIPTION}; give a folder that training wrote.")
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"{file} is damaged ({error}); train again or take a copy of the run.") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        version = record.get("format") if isinstance(record, dict) else None
-        raise RunError(f"{file} has format {version!r}, this version of Daedal reads {FORMAT}; load it with its own.")
-    return record
-
-
 def _class_of(record: Mapping[str, Any], system: type[System] | None, path: Path) -> type[System]:
     name = record.get("system")
     try:
         entry, kind = resolve(str(name) if system is None else system)
     except UsageError:
-        text = f"{path} holds the system {name!r}, which is not one of Daedal's; hand its class in"
-        raise RunError(f"{text}: load(path, system=...), on the command line --plugin.") from None
+        raise not_ours(path, name) from None
     if (entry.variant_of or entry.name) != name:
         raise RunError(f"{path} holds the system {name!r}, not '{entry.name}'; hand in its own class.")
     return kind

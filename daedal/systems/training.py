@@ -14,8 +14,8 @@ from torch import Tensor
 
 from daedal.capabilities import Samples
 from daedal.data.base import Data
+from daedal.data.grid import show
 from daedal.errors import RunError, UsageError
-from daedal.pictures import show
 from daedal.play.folder import read_settings
 from daedal.play.ranks import Ranks
 from daedal.play.settings import Hooks, Run, Settings
@@ -82,7 +82,7 @@ def resume(
     """
     made = rebuild(path, system)
     source = read_settings(Path(path))["source"]
-    if not source:
+    if not source or source.get("source") is None:
         raise RunError(
             f"{path} was trained on data made in Python; resume it there: train(system, data, out=..., resume=True)."
         )

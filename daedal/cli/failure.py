@@ -1,0 +1,102 @@
+"""From an exception to an exit status and one sentence.
+
+| status | when |
+|---|---|
+| 2 | what was typed or pointed at cannot be used |
+| 1 | work began and failed, or a claim does not hold |
+| 130, 143 | stopped by SIGINT or SIGTERM |
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from daedal.errors import Interrupted, UsageError, did_you_mean
+
+PACKAGE = str(Path(__file__).parents[1])
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNUSABLE = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status that an exception means."""
+    if isinstance(error, Interrupted):
+        return 128 + error.signal
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, UsageError) or _is_parsing(error):
+        return 2
+    if isinstance(error, OSError) and error.errno is not None:
+        return 2 if error.errno in UNUSABLE else 1
+    return 2 if _is_told(error) else 1
+
+
+def message_of(error: BaseException) -> str:
+    """What went wrong and what to do, in one sentence."""
+    if isinstance(error, KeyboardInterrupt) and not str(error):
+        return "Stopped."
+    if _is_parsing(error):
+        return _parsing_message(error)
+    if isinstance(error, OSError) and error.strerror:
+        return _system_message(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, UsageError) or _is_told(error):
+        return text
+    if type(error).__module__.startswith("daedal."):
+        return text
+    return f"{type(error).__name__}: {text[:500]} (--debug shows where)"
+
+
+def type_of(error: BaseException) -> str:
+    """The name of the error, for programs."""
+    if _is_parsing(error):
+        return type(error.__cause__).__name__ if isinstance(error.__cause__, UsageError) else "UsageError"
+    return type(error).__name__
+
+
+def _is_parsing(error: BaseException) -> bool:
+    return type(error).__module__.startswith("cyclopts.")
+
+
+def _is_told(error: BaseException) -> bool:
+    """Whether it is a mistake of the user's that Daedal's own code raised, so that its words are meant for people."""
+    if not isinstance(error, (ValueError, TypeError, FileNotFoundError)):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename.startswith(PACKAGE)
+
+
+def _system_message(error: OSError) -> str:
+    where = f" ('{error.filename}')" if error.filename else ""
+    if error.errno in FULL:
+        return f"{error.strerror}{where}; what was saved before is kept: free some space and go on."
+    if error.errno in UNUSABLE:
+        return f"{error.strerror}{where}; give another path, or make this one usable."
+    return f"{error.strerror}{where}."
+
+
+def _parsing_message(error: BaseException) -> str:
+    """The parser's complaint in our grammar."""
+    from cyclopts import exceptions
+
+    if isinstance(error.__cause__, UsageError):
+        return str(error.__cause__)
+    error.verbose = False  # type: ignore[attr-defined]
+    if isinstance(error, exceptions.UnknownOptionError):
+        flag = (error.token.keyword or error.token.value).split("=")[0]
+        known = [name for argument in error.argument_collection for name in argument.names if argument.parse]
+        return f"There is no flag {flag}.{did_you_mean(flag, known) or ' --help lists what there is.'}"
+    if isinstance(error, exceptions.UnknownCommandError):
+        return str(error).replace('"', "'")
+    if isinstance(error, exceptions.UnusedCliTokensError):
+        return f"'{' '.join(error.unused_tokens or [])}' is one word too many; --help shows what goes where."
+    if isinstance(error, exceptions.MissingArgumentError) and error.argument is not None:
+        name = error.argument.name
+        return f"'{name.lstrip('-')}' is missing its value; --help shows what goes where."
+    return " ".join(str(error).split())

@@ -1,0 +1,212 @@
+"""`evaluate`, `doctor`, `compare`, `reproduce`: what a run is worth, what ails it, who is best, what holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daedal.cli.answer import Answer
+from daedal.cli.flags import load_options
+from daedal.cli.plugin import load_plugin
+from daedal.declare import NonNegativeInt, PositiveFloat, PositiveInt
+from daedal.errors import UsageError
+from daedal.systems.catalogue import find
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from daedal.data.base import Data
+
+
+def evaluate(
+    run: str,
+    source: str | None = None,
+    *,
+    n: PositiveInt | None = None,
+    seed: NonNegativeInt = 0,
+    metrics: str | None = None,
+    device: str = "auto",
+    plugin: str | None = None,
+    reading: dict[str, Any] | None = None,
+) -> Answer:
+    """Measure what a run is worth on the test split of a data source.
+
+    Arguments:
+        run: the folder of a run
+        source: as for train; default: what the run was trained on
+
+    Options:
+        n: number of samples; default: the size of the test split, at most 10,000
+        seed: what all randomness comes from
+        metrics: names with commas between, such as fd-digits,coverage; default: all that apply
+        device: auto, cpu or cuda
+        plugin: module or file that holds a system of your own
+    """
+    from daedal import evaluate as measure
+    from daedal.systems.storage import load
+
+    system = load(run, system=load_plugin(plugin), device=device)
+    measures = measure(system, _data_of(run, source, reading or {}), n=n, seed=seed, metrics=_words(metrics))
+    record = {"metrics": {name: dataclasses.asdict(value) for name, value in measures.items()}}
+    return Answer(record, lambda console: console.print(str(measures), markup=False, soft_wrap=True))
+
+
+def _data_of(run: str, source: str | None, reading: dict[str, Any]) -> Data:
+    """The data that was named, or that of the run."""
+    from daedal import load_data
+    from daedal.play.folder import read_settings
+
+    if source is not None:
+        return load_data(source, **load_options(reading))
+    recorded = read_settings(Path(run))["source"]
+    if not recorded or recorded.get("source") is None:
+        raise UsageError(f"{run} does not say what data it was trained on; name a source after it.")
+    return load_data(**{**recorded, **load_options(reading)})
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def doctor(run: str) -> Answer:
+    """Say what went wrong in a run's training, and which knob to turn.
+
+    Arguments:
+        run: the folder of a run
+    """
+    from daedal.evaluate.doctor import examine
+
+    findings = examine(run)
+    record = {"findings": [{"code": f.code, "message": f.message, "knob": f.knob} for f in findings]}
+
+    def show(console: Console) -> None:
+        for finding in findings:
+            console.print(f"{finding.code}: {finding.message} Try {finding.knob}.", markup=False, soft_wrap=True)
+        if not findings:
+            console.print("Nothing is wrong that the log shows.")
+
+    return Answer(record, show)
+
+
+def compare(
+    source: str,
+    *,
+    systems: str | None = None,
+    seconds: PositiveFloat = 20.0,
+    repeats: PositiveInt = 1,
+    seed: NonNegativeInt = 0,
+    x: str = "x",
+    given: tuple[str, ...] = (),
+    out: str | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: PositiveInt | None = None,
+    reading: dict[str, Any] | None = None,
+) -> Answer:
+    """Train systems with the same budget of time, evaluate them by one protocol, and write a report.
+
+    Arguments:
+        source: as for train
+
+    Options:
+        systems: names with commas between; default: eight systems of five families, those that fit the data
+        seconds: training time of each
+        repeats: trainings of each, with seeds from --seed on
+        seed: what all randomness comes from
+        x: field of the data that is modelled
+        given: field that x is conditioned on, such as label; repeatable
+        out: folder of the comparison; default: the first free of runs/compare-SOURCE, -2, -3
+        overwrite: replace the comparison in --out
+        device: auto, cpu or cuda
+        threads: threads of the processor; default: all cores
+    """
+    names = _words(systems)
+    for name in names or []:
+        find(name)
+    from daedal import load_data
+    from daedal.evaluate.compare import compare as run
+
+    data = load_data(source, **load_options(reading or {}))
+    comparison = run(
+        names, data, seconds=seconds, repeats=repeats, seed=seed, out=out, overwrite=overwrite, x=x, given=given,
+        threads=threads, device=device, command=_command(source, systems, seconds, repeats, seed, given, reading or {}),
+    )  # fmt: skip
+    rows = [
+        {key: row[key] for key in ("system", "status", "reason", "steps", "seconds", "metrics")}
+        for row in comparison.rows
+    ]
+    record = {"report": str(comparison.report), "rows": rows}
+
+    def show(console: Console) -> None:
+        console.print(str(comparison), markup=False, soft_wrap=True)
+        console.print(f"report: {comparison.report}", markup=False, soft_wrap=True)
+
+    return Answer(record, show, 1 if comparison.failed else 0)
+
+
+def _command(source: str, systems: str | None, *numbers: Any) -> str:
+    """The command line that makes the same comparison, for its report."""
+    seconds, repeats, seed, given, reading = numbers
+    words = ["daedal", "compare", source, *(["--systems", systems] if systems else []), "--seconds", f"{seconds:g}"]
+    words += [*(["--repeats", str(repeats)] if repeats > 1 else []), *(["--seed", str(seed)] if seed else [])]
+    words += [word for name in given for word in ("--given", name)]
+    for name, value in reading.items():
+        words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
+    return shlex.join(words)
+
+
+def reproduce(
+    name: str | None = None,
+    *,
+    seeds: str = "0,1,2",
+    quick: bool = False,
+    stale: bool = False,
+    out: str = "results",
+) -> Answer:
+    """Measure what a system's paper claims, each claim beside its baseline and its bar.
+
+    Arguments:
+        name: a system with claims
+
+    Options:
+        seeds: with commas between
+        quick: only show that it runs; nothing is kept
+        stale: list the systems whose claims were not measured since their source changed
+        out: folder of the results, one NAME.json each
+    """
+    from daedal.claims import reproduce as claims
+
+    if stale:
+        names = [one for one in claims.stale(Path(out)) if name in (None, one)]
+        return Answer({"stale": names}, lambda console: _show_stale(names, console))
+    if name is None:
+        raise UsageError(f"Say whose claims to measure: {', '.join(claims.names())}.")
+    record = claims.reproduce(
+        name, _seeds(seeds), quick=quick, out=Path(out), watch=lambda message: print(message, file=sys.stderr)
+    )
+    held = all(claim["holds"] for claim in record["claims"])
+    return Answer(record, lambda console: _show_claims(record, console), 0 if held or quick else 1)
+
+
+def _seeds(text: str) -> list[int]:
+    words = _words(text) or []
+    if not words or not all(word.isdigit() for word in words):
+        raise UsageError(f"'seeds' of reproduce must be integers in [0, inf) with commas between; got '{text}'.")
+    return [int(word) for word in words]
+
+
+def _show_stale(names: list[str], console: Console) -> None:
+    console.print("\n".join(names) if names else "Every claim was measured on the source as it is.", markup=False)
+
+
+def _show_claims(record: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table("claim", "difference", "bar", "se", "", box=None, pad_edge=False)
+    for claim in record["claims"]:
+        numbers = [f"{claim[key]:.4g}" for key in ("difference", "bar", "se")]
+        table.add_row(f"{claim['id']}: {claim['says']}", *numbers, "holds" if claim["holds"] else "does not hold")
+    console.print(table)

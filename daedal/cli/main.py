@@ -1,0 +1,95 @@
+"""Runs one command: parses, answers, and turns whatever goes wrong into one sentence and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+from daedal.cli.answer import Answer, give, only_answers, write_json
+from daedal.cli.failure import message_of, status_of, type_of
+from daedal.errors import Interrupted
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run the command that the tokens spell, and return its exit status."""
+    typed = list(tokens[: tokens.index("--")] if "--" in tokens else tokens)
+    as_json, debug = "--json" in typed, "--debug" in typed
+    with only_answers() if as_json else contextlib.nullcontext(sys.stdout) as out:
+        try:
+            with _told_to_stop():
+                answer = _answer(list(tokens))
+                return 0 if answer is None or _rank() else give(answer, out, as_json)
+        except BrokenPipeError:
+            return _close_quietly()
+        except (Exception, KeyboardInterrupt) as error:
+            if debug:
+                _show_traceback()
+            return _complain(error, out, as_json)
+        finally:
+            _leave_group()
+
+
+def _answer(tokens: list[str]) -> Answer | None:
+    """What the command answers; None for help, which is already printed."""
+    from daedal.cli.app import build
+
+    app = build(tokens)
+    return app(tokens or ["--help"])
+
+
+def _complain(error: BaseException, out: IO[str], as_json: bool) -> int:
+    message = message_of(error)
+    with contextlib.suppress(BrokenPipeError):
+        print(f"daedal: {message}", file=sys.stderr)
+        if as_json and not _rank():
+            write_json({"error": {"type": type_of(error), "message": message}}, out)
+    return status_of(error)
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """SIGTERM ends a command like Ctrl-C; training puts its own handlers in place, and saves first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise Interrupted("Stopped.", number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _close_quietly() -> int:
+    """Whoever read our output has gone, as `head` does; nothing is wrong."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _rank() -> int:
+    """0 for the process that speaks, others keep silent."""
+    return int(os.environ.get("RANK", "0")) if "WORLD_SIZE" in os.environ else 0
+
+
+def _leave_group() -> None:
+    """Ranks part in order, where there are several."""
+    if "torch.distributed" in sys.modules and "WORLD_SIZE" in os.environ:
+        import torch.distributed as dist
+
+        if dist.is_initialized():
+            dist.destroy_process_group()
