@@ -19,7 +19,7 @@ from typing import Any
 from daedal.errors import UsageError
 from daedal.evaluate.columns import in_order
 from daedal.evaluate.reading import Sentence, read
-from daedal.evaluate.report import render, table
+from daedal.evaluate.report import STEADY, render, table
 from daedal.play.checkpoint import write_file
 
 FORMAT = 1
@@ -135,7 +135,7 @@ def _cell(row: Mapping[str, Any], shown: Any) -> str:
     if measure is None:
         return "–"
     mark = {"bound": "≤", "estimate": "≈"}.get(measure.get("kind") or "", "")
-    several = len(row.get("runs", [])) > 1 and measure.get("spread") is not None
+    several = len(row.get("runs", [])) > 1 and measure.get("spread") and shown.name not in STEADY
     return mark + shown.show(measure["value"]) + (f"±{shown.show(measure['spread'])}" if several else "")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from daedal.evaluate.exhibits import Exhibits
-from daedal.evaluate.markup import Markup, element, join
+from daedal.evaluate.markup import Markup, element
 from daedal.evaluate.plots import best_columns, grid, image_element, line_chart, scatter
 from daedal.play.folder import read_log
 
@@ -36,7 +36,7 @@ def _image_panels(shown: Exhibits, row: Row) -> Markup:
     return element("div", figures, class_="panels")
 
 
-def code_figures(shown: Exhibits) -> Markup:
+def code_figures(shown: Exhibits) -> list[Markup]:
     """Reconstructions and interpolations."""
     figures = []
     if shown.inputs is not None and shown.rebuilt is not None:
@@ -50,7 +50,7 @@ def code_figures(shown: Exhibits) -> Markup:
         picture = grid(np.concatenate(list(shown.ways)), shown.ways.shape[1])
         words = "Each row goes from one test item to another, evenly through their codes."
         figures.append(_captioned(image_element(picture, "interpolations"), "Between.", words))
-    return join(figures)
+    return figures
 
 
 def _figure(items: np.ndarray, columns: int, title: str, words: str) -> Markup:
@@ -105,17 +105,17 @@ def _to_plane(real: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def training_charts(runs: Sequence[Row], folder: Path | None) -> list[Markup]:
-    """Losses and the gradients' norms of the first repeat, a line a player."""
+    """Losses and the gradients' norms of the first repeat, a line a player; none where nothing was logged."""
     if folder is None or not runs:
         return []
     lines = read_log(folder / runs[0]["folder"] / "run")
+    told = dict.fromkeys(name.split("/", 1)[1] for line in lines for name in line if name.startswith("system/"))
     charts = [
         _training_chart(lines, "loss", "Training.", "Loss over steps"),
         _training_chart(lines, "gradient-norm", "Gradients.", "Norm of the gradient before clipping"),
+        *(_training_chart(lines, name, "Training.", f"The {name.replace('-', ' ')} over steps") for name in told),
     ]
-    found = [chart for chart in charts if chart is not None]
-    fitted = element("figure", element("p", "It was fitted at once: there is no curve to show.", class_="empty"))
-    return found or [fitted]
+    return [chart for chart in charts if chart is not None]
 
 
 def _training_chart(lines: Sequence[Row], term: str, title: str, words: str) -> Markup | None:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from daedal.data.grid import image_grid
 from daedal.evaluate.markup import Markup, element, join
-from daedal.pictures import to_image
 
 Points = Sequence[tuple[float, float]]
 
@@ -49,7 +49,8 @@ def grid(items: np.ndarray, columns: int, *, gap_after: int = 0) -> Image.Image:
 
 
 def _picture(item: np.ndarray) -> Image.Image:
-    return to_image(torch.from_numpy(item[len(item) // 2] if item.ndim == 4 else item))
+    one = torch.from_numpy(item[len(item) // 2] if item.ndim == 4 else item)
+    return image_grid(one[None], scale=1, padding=0)
 
 
 def best_columns(width: int) -> int:

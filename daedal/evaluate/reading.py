@@ -1,9 +1,10 @@
 """What the numbers of a comparison say, in plain words: a pure function from rows to sentences.
 
 Two systems are told apart only where the difference of their values exceeds 1.96 standard errors of it. A value's
-standard error is that of the mean over repeats where there were several (by Student's t, since they are few), else
-the measure's own spread, else what is known of its kind (a share of n items is binomial). A bound is never ranked
-against an exact value, unless it wins: what is bounded is then better still.
+standard error is that of the mean over repeats where there were several, or of what one evaluation knows by itself
+(its bootstrap) if that is more, since few repeats may agree by chance; without a spread, what is known of its kind (a
+share of n items is binomial). A bound is never ranked against an exact value, unless it wins: what is bounded is then
+better still.
 
 >>> rows = [{"system": "a", "status": "ok", "metrics": {"precision": {"value": 0.9, "n": 500}}},
 ...         {"system": "b", "status": "ok", "metrics": {"precision": {"value": 0.5, "n": 500}}}]
@@ -61,12 +62,17 @@ def read(rows: Sequence[Row]) -> list[Sentence]:
 def half_width(name: str, row: Row) -> float:
     """Half of the 95 % interval of a row's measure."""
     measure = row["metrics"][name]
-    value, spread, n = measure["value"], measure.get("spread"), measure.get("n")
     repeats = len(finished_runs(row))
-    if repeats > 1 and spread is not None:
-        from scipy.stats import t  # slow to import, and only repeats need it
+    if repeats > 1 and measure.get("spread") is not None:
+        alone = [run["metrics"][name].get("spread") or 0.0 for run in finished_runs(row) if name in run["metrics"]]
+        deviation = max(measure["spread"], sum(alone) / max(1, len(alone)))
+        return NORMAL * deviation / math.sqrt(repeats)
+    return _half_width_alone(name, measure)
 
-        return float(t.ppf(0.975, repeats - 1)) * spread / math.sqrt(repeats)
+
+def _half_width_alone(name: str, measure: Mapping[str, Any]) -> float:
+    """That of one evaluation, which does not know the luck of training."""
+    value, spread, n = measure["value"], measure.get("spread"), measure.get("n")
     if spread is not None:
         return NORMAL * spread
     if name in SHARES and n:
@@ -74,9 +80,7 @@ def half_width(name: str, row: Row) -> float:
         return NORMAL * math.sqrt(share * (1 - share) / n)
     if name == "images-per-second":
         return TIMING_TOLERANCE * abs(value)
-    if name == "bits-per-dim":
-        return BITS_TOLERANCE
-    return float(measure.get("floor") or 0.0)
+    return BITS_TOLERANCE if name == "bits-per-dim" else float(measure.get("floor") or 0.0)
 
 
 def leaders(name: str, rows: Sequence[Row]) -> list[str]:
@@ -193,8 +197,7 @@ def _lowest(rows: Sequence[Row], kind: str, show: Callable[[str], str]) -> str:
 
 def _memorised(row: Row) -> Sentence | None:
     share, copies = measured(row, "memorised"), row.get("exact_copies") or 0.0
-    n = row.get("metrics", {}).get("memorised", {}).get("n") or 0
-    over = share is not None and n and (share - 0.5) / math.sqrt(0.25 / n) > MEMORISED_Z
+    over = share is not None and share - 0.5 > MEMORISED_Z * _memorised_error(row)
     if not over and not copies:
         return None
     said = []
@@ -204,6 +207,13 @@ def _memorised(row: Row) -> Sentence | None:
         said.append(f"{copies:.1%} are exact copies of training items")
     text = f"{row['system']}: {', and '.join(said)}. Read its other numbers with that in mind."
     return Sentence("Copies", text, "warning", (row["system"],))
+
+
+def _memorised_error(row: Row) -> float:
+    """Standard error of a share of one half, or that of the mean over repeats if it is more."""
+    measure, repeats = row["metrics"]["memorised"], max(1, len(finished_runs(row)))
+    alone = 0.5 / math.sqrt(measure["n"]) if measure.get("n") else math.inf
+    return max(alone, (measure.get("spread") or 0.0) if repeats > 1 else 0.0) / math.sqrt(repeats)
 
 
 def _failed(row: Row) -> Sentence | None:

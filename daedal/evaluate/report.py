@@ -21,6 +21,7 @@ from daedal.evaluate.reading import Sentence, leaders, measured, read
 
 Record = Mapping[str, Any]
 
+STEADY = ("train-seconds", "parameters", "peak-memory-mb")  # what repeats do not make more certain
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
@@ -115,6 +116,7 @@ def table(rows: Sequence[Record], names: Sequence[Column]) -> Markup:
     """The rows as a table: a column a measure, floors under distances, the best of each marked."""
     best = {c.name: leaders(c.name, rows) for c in names if c.name not in ("bits-per-dim", "train-seconds")}
     best["bits-per-dim"] = _best_exact(rows)
+    best = {name: leading for name, leading in best.items() if len(leading) <= max(1, len(rows) // 2)}
     head = [element("tr", _groups(names), class_="groups"), element("tr", element("th", "System"), map_titles(names))]
     body = [element("tr", _row(row, names, best)) for row in rows]
     return element("div", element("table", element("thead", head), element("tbody", body)), class_="scroll")
@@ -153,7 +155,7 @@ def _cell(row: Record, shown: Column, best: Sequence[str]) -> Markup:
     class_ = None
     if row["system"] in best:
         class_ = "best" if len(best) == 1 else "tied"
-    several = len(row.get("runs", [])) > 1 and measure.get("spread") is not None
+    several = len(row.get("runs", [])) > 1 and measure.get("spread") and shown.name not in STEADY
     notes = [f"± {shown.show(measure['spread'])}"] if several else []
     if measure.get("floor") is not None:
         notes.append(f"floor {significant(2)(measure['floor'])}")
@@ -171,7 +173,8 @@ def _best_exact(rows: Sequence[Record]) -> list[str]:
 def _table_legend(rows: Sequence[Record]) -> Markup:
     text = (
         "Arrows point to the better direction. The best value of a column is coloured; underlined ones cannot be told "
-        "apart from it. Of likelihoods only exact values are marked: a bound is no rank."
+        "apart from it, and are not marked where they are most. Of likelihoods only exact values are marked: a bound is "
+        "no rank."
     )
     if any(len(row.get("runs", [])) > 1 for row in rows):
         text += " Values are means over repeats, ± their standard deviation."
@@ -183,7 +186,7 @@ def _table_legend(rows: Sequence[Record]) -> Markup:
 
 def _system(row: Record, shown: Exhibits | None, folder: Path | None) -> Markup:
     runs = row.get("runs") or []
-    facts = [f"{row['steps']:,} steps" if row.get("steps") is not None else None]
+    facts = [_count(row["steps"], "step") if row.get("steps") is not None else None]
     facts += [f"{row['seconds']:.1f} s" if row.get("seconds") is not None else None]
     if (count := measured(row, "parameters")) is not None:
         facts.append(f"{column('parameters').show(count)} parameters")
@@ -195,17 +198,23 @@ def _system(row: Record, shown: Exhibits | None, folder: Path | None) -> Markup:
         parts += [_trace(run) for run in runs if run.get("trace")]
     if shown is not None:
         parts.append(panels(shown, row))
-    codes = element("div", code_figures(shown)) if shown is not None and shown.has_codes else None
     charts = training_charts(runs, folder)
-    below = charts if codes is None else [element("div", charts), codes]
-    if any(below):
-        parts.append(element("div", below, class_="panels two"))
+    codes = code_figures(shown) if shown is not None and shown.has_codes else []
+    both = [element("div", charts), element("div", codes)] if charts and codes else [*charts, *codes]
+    if both:
+        parts.append(element("div", both, class_="panels two"))
+    if not charts and row["status"] == "ok":
+        parts.append(element("p", "It was fitted at once: there is no training curve to show.", class_="note"))
     return element("article", parts, id=anchor(row["system"]))
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _about(about: Record) -> str:
     year = f" ({about['authors']}, {about['year']})" if about.get("authors") else ""
-    return f"{about.get('summary', '')}{year}"
+    return f"{about.get('summary', '').replace('`', '')}{year}"
 
 
 def _trace(run: Record) -> Markup:
@@ -235,7 +244,7 @@ def _method(record: Record, names: Sequence[Column]) -> Markup:
         "Data": f"{data['name']}: {data['train']:,} training and {data['test']:,} test items; {fields}",
         "Fingerprint": data["fingerprint"],
         "Modelled": f"{settings.get('x', 'x')}, given {given}",
-        "Budget": f"{settings['seconds']:g} s of training a system, {settings.get('repeats', 1)} repeat(s)",
+        "Budget": f"{settings['seconds']:g} s of training a system, {_count(settings.get('repeats', 1), 'repeat')}",
         "Seeds": ", ".join(str(settings["seed"] + i) for i in range(settings.get("repeats", 1))),
         "Command": element("code", settings["command"]) if settings.get("command") else None,
         "Machine": " · ".join(f"{value}" for value in machine.values() if value),
