@@ -15,7 +15,7 @@ from daedal.data.archives import Found
 from daedal.data.cache import VALUES, Draft, require_space
 from daedal.data.decoding import Job, Layout, Outcome, examine, reader
 from daedal.data.helpers import decode_files
-from daedal.data.images import How, bombs_are_errors
+from daedal.data.images import How, decoder_warnings
 from daedal.data.names import printable, some
 from daedal.errors import DataError
 
@@ -57,7 +57,7 @@ def _first_layout(request: Request) -> Layout | None:
     files, how = request.files, request.how
     spread = sorted({i * (len(files) - 1) // max(1, SAMPLE - 1) for i in range(SAMPLE)}) if files else []
     good: list[Outcome] = []
-    with reader(request.root) as read, bombs_are_errors():
+    with reader(request.root) as read, decoder_warnings():
         for i in spread:
             good.append(examine(read, files[i].name, how)[0])
         good = [outcome for outcome in good if not outcome.reason]
@@ -138,7 +138,7 @@ def bad_images(root: Path, problems: Sequence[str], total: int) -> DataError:
 
 def _nothing_left(request: Request, problems: list[str] | None = None) -> DataError:
     if problems is None:
-        with reader(request.root) as read, bombs_are_errors():
+        with reader(request.root) as read, decoder_warnings():
             reasons = [(file, examine(read, file.name, request.how)[0].reason) for file in request.files]
         problems = request.problems + [f"{printable(file.name)}: {printable(reason)}" for file, reason in reasons]
     where = printable(str(request.root))

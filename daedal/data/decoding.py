@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from daedal.data.images import BadImage, How, bombs_are_errors, decode, deepen, widen
+from daedal.data.images import BadImage, How, decode, decoder_warnings, deepen, widen
 from daedal.data.names import printable
 from daedal.errors import DataError
 
@@ -157,7 +157,7 @@ def _from_line(line: str) -> Job:
 def serve(lines: Iterator[str], answer: Callable[[str], Any]) -> None:
     """The helper process: reads a line with the job, then one for each share, and answers each with its outcomes."""
     job = _from_line(next(lines))
-    with reader(job.root) as read, open(job.values, "r+b", buffering=0) as file, bombs_are_errors():
+    with reader(job.root) as read, open(job.values, "r+b", buffering=0) as file, decoder_warnings():
         for line in lines:
             first, names = json.loads(line)
             try:

@@ -26,7 +26,7 @@ from daedal.data.archives import MAX_BYTES, Found, Listing, list_zip
 from daedal.data.base import Column, Data, Split
 from daedal.data.cache import VALUES, Draft, Entry, cached
 from daedal.data.decoded import Request, decode_all
-from daedal.data.images import BadImage, How, bombs_are_errors, colour, decode, deepen
+from daedal.data.images import BadImage, How, colour, decode, decoder_warnings, deepen
 from daedal.data.names import IMAGE_SUFFIXES, is_hidden, printable, suffix
 from daedal.data.options import Options
 from daedal.data.splits import choose, choose_both, hashed_split
@@ -254,7 +254,7 @@ def load_image(path: str | os.PathLike[str], space: Images, *, fit: str = "crop"
     if not file.is_file():
         raise FileNotFoundError(f"'{shown}' is no file; give an image.")
     try:
-        with bombs_are_errors():
+        with decoder_warnings():
             picture = decode(file.read_bytes(), How(options.size, options.channels, fit, colour(background)))
     except BadImage as bad:
         raise DataError(f"'{shown}' is no image that can be used: {printable(str(bad))}.") from None

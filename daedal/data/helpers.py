@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from daedal.data.decoding import Job, Outcome, decode_share, reader, to_line
-from daedal.data.images import bombs_are_errors
+from daedal.data.images import decoder_warnings
 
 SHARE_FILES = 64  # at most, and 16 MiB decoded: small enough that all end together, large enough to cost no messages
 SHARE_BYTES = 1 << 24
@@ -91,7 +91,7 @@ class _Work:
     def here(self) -> None:
         """Decode shares in this process until none is left."""
         job = self.job
-        with reader(job.root) as read, open(job.values, "r+b", buffering=0) as file, bombs_are_errors():
+        with reader(job.root) as read, open(job.values, "r+b", buffering=0) as file, decoder_warnings():
             self._run(lambda first, names: decode_share(read, job, file, first, names))
 
     def with_helper(self) -> None:

@@ -34,7 +34,7 @@ from PIL import Image, ImageColor
 
 Image.preinit()  # the common plugins; Pillow loads the others when a file needs one
 # Read by Pillow itself, common ones first; others (EPS, WMF) start programs or have no place here.
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "MPO", "TGA")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "TGA")
 FITS = ("crop", "pad", "stretch")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -74,9 +74,10 @@ def colour(name: str) -> tuple[int, int, int]:
 
 
 @contextlib.contextmanager
-def bombs_are_errors() -> Iterator[None]:
-    """More pixels than `PIL.Image.MAX_IMAGE_PIXELS` (about 89 million) is an error, not a warning, inside."""
+def decoder_warnings() -> Iterator[None]:
+    """Inside, more than `PIL.Image.MAX_IMAGE_PIXELS` (89 million) is an error, and metadata are not complained of."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
