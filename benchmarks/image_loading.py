@@ -1,0 +1,113 @@
+"""Loading a folder of images at 64x64 against a plain loop over Pillow: the first time, again, and as float batches.
+
+Two folders, half PNG and half JPEG: images stored at 64x64, of which both ways give equal levels; and photographs of
+160 to 320 pixels a side that are cropped and resized to 64x64, where Pillow's window and ours differ by up to half a
+pixel, so that levels differ by some. Files are in the page cache for both ways. The first load
+goes to an empty cache each time, and includes listing, hashing, splitting and syncing to disk.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from sklearn.datasets import load_sample_image
+
+from benchmarks.common import REFERENCE_GFLOPS, gflops, interleave, matrix_product, publish, ratio
+from daedal.data.base import Data
+from daedal.data.folders import load_images
+
+SIDE = 64
+BATCH = 128
+CASES = {"stored at 64x64": (12_000, (64, 64)), "photographs": (4_000, (160, 320))}
+
+
+def write_photos(folder: Path, count: int, sides: tuple[int, int]) -> None:
+    """Windows of two photographs, half PNG and half JPEG of quality 90, with sides between the two given."""
+    generator = np.random.default_rng(0)
+    photos = [Image.fromarray(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")]
+    folder.mkdir()
+    for k in range(count):
+        width, height = generator.integers(sides[0], sides[1] + 1, 2)
+        left, top = generator.integers(0, 640 - 384), generator.integers(0, 427 - 384)
+        image = photos[k % 2].resize((width, height), box=(left, top, left + 384, top + 384))
+        kind, options = (("png", {}), ("jpg", {"quality": 90}))[k // 2 % 2]
+        image.save(folder / f"{k:05d}.{kind}", **options)
+
+
+def plain_folder(folder: Path) -> np.ndarray:
+    """What a person writes first: (n, 3, 64, 64)."""
+    images = []
+    for path in sorted(folder.iterdir()):
+        image = Image.open(path).convert("RGB")
+        if image.size != (SIDE, SIDE):
+            image = ImageOps.fit(image, (SIDE, SIDE))
+        images.append(np.asarray(image).transpose(2, 0, 1))
+    return np.stack(images)
+
+
+def first_load(folder: Path, caches: Path) -> Callable[[], Data]:
+    """Loads into an empty cache each time it is called."""
+    numbers = itertools.count()
+
+    def load() -> Data:
+        os.environ["DAEDAL_CACHE"] = str(caches / str(next(numbers)))
+        return load_images(folder, size=SIDE)
+
+    return load
+
+
+def float_batches(data: Data) -> Callable[[], None]:
+    """One pass over the training split in random order, as border-form batches."""
+    order = np.random.default_rng(0).permutation(len(data.train))
+
+    def run() -> None:
+        for start in range(0, len(order), BATCH):
+            data.train.gather(order[start : start + BATCH], ["x"])
+
+    return run
+
+
+def measure(folder: Path, caches: Path) -> dict[str, Any]:
+    load, product = first_load(folder, caches), matrix_product()
+    plain, data = plain_folder(folder), load()
+    ways = {"plain": lambda: plain_folder(folder), "first": load, "again": lambda: load_images(folder, size=SIDE)}
+    times = interleave({**ways, "batches": float_batches(data), "product": product}, 3 if "--quick" in sys.argv else 7)
+    speed, n = gflops(times["product"], product), len(plain)
+    items = {"plain": n, "first": n, "again": n, "batches": len(data.train)}
+    rates = {way: count / statistics.median(times[way]) for way, count in items.items()}
+    return {
+        "images": n,
+        "mean_difference_of_levels": float(np.abs(data.train.columns["x"].values - plain.astype(np.int16)).mean()),
+        "plain_over_first": ratio(times, "plain", "first"),
+        "plain_over_again": ratio(times, "plain", "again"),
+        "images_per_second": rates,
+        "scaled_images_per_second": {way: rate * REFERENCE_GFLOPS / speed for way, rate in rates.items()},
+        "gflops": speed,
+        "seconds": times,
+    }
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    shrink = 10 if "--quick" in sys.argv else 1
+    results = {}
+    with tempfile.TemporaryDirectory() as name:
+        for k, (case, (count, sides)) in enumerate(CASES.items()):
+            folder = Path(name) / f"photos{k}"
+            write_photos(folder, count // shrink, sides)
+            results[case] = measure(folder, Path(name) / f"caches{k}")
+    publish("image-loading", {"cores": os.cpu_count(), "cases": results})
+
+
+if __name__ == "__main__":
+    main()
