@@ -12,18 +12,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from daedal.errors import UsageError
-from daedal.evaluate.columns import in_order
+from daedal.evaluate.columns import Column, in_order
 from daedal.evaluate.reading import Sentence, read
 from daedal.evaluate.report import STEADY, render, table
 from daedal.play.checkpoint import write_file
 
 FORMAT = 1
 ROWS, REPORT = "rows.json", "report.html"
+# What a narrow terminal does without, first things first; the report has it all.
+LESS_TOLD = ("peak-memory-mb", "parameters", "class-entropy", "density", "kid-", "train-seconds", "recall", "reconstr")
 
 
 class Comparison:
@@ -109,28 +113,37 @@ class Comparison:
         return f"Comparison({', '.join(row['system'] for row in self.rows)}; {str(self.folder)!r})"
 
     def __str__(self) -> str:
-        return "\n".join(text_table(self.rows))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return "\n".join(text_table(self.rows, width))
 
     def _repr_html_(self) -> str:
         names = in_order(name for row in self.rows for name in row["metrics"])
         return table(self.rows, names)
 
 
-def text_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The rows as lines of text: a column a measure, a floor under the table for those that have one."""
+def text_table(rows: Sequence[Mapping[str, Any]], width: int | None = None) -> list[str]:
+    """The rows as lines of text, a column a measure and the floors below; within `width`, the columns that fit."""
     columns = in_order(name for row in rows for name in row["metrics"])
+    lines = _lines(rows, columns)
+    for name in LESS_TOLD:
+        if width is None or len(lines[1]) <= width:
+            break
+        columns = [c for c in columns if not c.name.startswith(name)]
+        lines = _lines(rows, columns)
+    return lines + [f"{row['system']}: {row['status']}: {row['reason']}" for row in rows if row["status"] != "ok"]
+
+
+def _lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[str]:
     heads = ["system", *(c.title for c in columns)]
-    lines = [[row["system"], *(_cell(row, c) for c in columns)] for row in rows]
-    lines.append(
-        ["(floor)", *(c.show(_floor(rows, c.name)) if _floor(rows, c.name) is not None else "" for c in columns)]
-    )
-    widths = [max(len(line[i]) for line in [heads, *lines]) for i in range(len(heads))]
-    shown = [_align(line, widths) for line in [heads, *lines]]
-    bad = [f"{row['system']}: {row['status']}: {row['reason']}" for row in rows if row["status"] != "ok"]
-    return [shown[0], "─" * len(shown[0]), *shown[1:], *bad]
+    cells = [[row["system"], *(_cell(row, c) for c in columns)] for row in rows]
+    floors = [_floor(rows, c.name) for c in columns]
+    cells.append(["(floor)", *("" if f is None else c.show(f) for c, f in zip(columns, floors, strict=True))])
+    widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
+    shown = [_align(line, widths) for line in [heads, *cells]]
+    return [shown[0], "─" * max(map(len, shown)), *shown[1:]]
 
 
-def _cell(row: Mapping[str, Any], shown: Any) -> str:
+def _cell(row: Mapping[str, Any], shown: Column) -> str:
     measure = row["metrics"].get(shown.name)
     if measure is None:
         return "–"

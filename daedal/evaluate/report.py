@@ -173,8 +173,7 @@ def _best_exact(rows: Sequence[Record]) -> list[str]:
 def _table_legend(rows: Sequence[Record]) -> Markup:
     text = (
         "Arrows point to the better direction. The best value of a column is coloured; underlined ones cannot be told "
-        "apart from it, and are not marked where they are most. Of likelihoods only exact values are marked: a bound is "
-        "no rank."
+        "apart from it, and are not marked where they are most. Of likelihoods only exact values are marked."
     )
     if any(len(row.get("runs", [])) > 1 for row in rows):
         text += " Values are means over repeats, ± their standard deviation."
