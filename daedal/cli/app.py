@@ -7,13 +7,25 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from daedal.cli import browse, judge, make
-from daedal.cli.command import register
+from daedal.cli.command import Command, register
 from daedal.cli.flags import BUDGET, DATA, OUTPUT, TRAINING, Group
 from daedal.cli.plugin import find_system
 from daedal.version import VERSION
 
 HELP = "Train, sample, compare and use deep generative models on your own data."
 SHORT_HELP = ("--help", "-h")
+COMMANDS: dict[str, tuple[Command, tuple[Group, ...], str]] = {  # the function, groups of flags, the keys of --json
+    "list": (browse.list_systems, (), "systems: [{name, capabilities, spaces, year}]"),
+    "info": (browse.info, (), "name, summary, capabilities, spaces, paper, options, digits, paper_configuration"),
+    "cite": (browse.cite, (), "name, bibtex"),
+    "data": (make.data, (DATA,), "n, train, test, fields, problems"),
+    "train": (make.train, (BUDGET, TRAINING, DATA), "run, steps, seconds, loss"),
+    "sample": (make.sample, (), "files, shape, seed"),
+    "evaluate": (judge.evaluate, (DATA,), "metrics: {name: {value, kind, floor, spread, n}}"),
+    "doctor": (judge.doctor, (), "findings: [{code, message, knob}]"),
+    "compare": (judge.compare, (DATA,), "report, rows: [{system, status, steps, seconds, metrics}]"),
+    "reproduce": (judge.reproduce, (), "claims: [{id, holds, difference, bar, se, seeds}]"),
+}
 
 
 def build(tokens: Sequence[str]) -> App:
@@ -30,45 +42,29 @@ def build(tokens: Sequence[str]) -> App:
         suppress_keyboard_interrupt=False,
     )
     command = next((token for token in tokens if not token.startswith("-")), None)
-    register(app, "list", browse.list_systems)
-    register(app, "info", browse.info)
-    register(app, "cite", browse.cite)
-    register(app, "data", make.data, [DATA])
-    named, help = _system_options(tokens, command)
-    register(app, "train", make.train, [named, BUDGET, TRAINING, DATA], help)
-    register(app, "sample", make.sample, [_sample_options(tokens, command)])
-    register(app, "evaluate", judge.evaluate, [DATA])
-    register(app, "doctor", judge.doctor)
-    register(app, "compare", judge.compare, [DATA])
-    register(app, "reproduce", judge.reproduce)
+    for name, (function, groups, _) in COMMANDS.items():
+        chosen, help = _options_here(name, tokens) if name == command else ([], "")
+        register(app, name, function, [*chosen, *groups], help)
     return app
 
 
-def _system_options(tokens: Sequence[str], command: str | None) -> tuple[Group, str]:
-    """The options of the system that `train NAME` names, and what the help says of it."""
-    name = first_word(tokens, TRAIN_SWITCHES) if command == "train" else None
-    if name is None:
-        return NO_OPTIONS, ""
-    entry, _ = find_system(name, value_of(tokens, "--plugin"))
-    group = Group("options", f"Options of {entry.name}", entry.class_name, entry.options)
-    return group, f"Train {entry.class_name} on a data source. {entry.summary}"
-
-
-def _sample_options(tokens: Sequence[str], command: str | None) -> Group:
-    """The options of `sample` of the system that the run of `sample RUN` holds."""
-    run = first_word(tokens, SAMPLE_SWITCHES) if command == "sample" else None
-    if run is None:
-        return NO_OPTIONS
+def _options_here(command: str, tokens: Sequence[str]) -> tuple[list[Group], str]:
+    """The options of the system that the line names, and what the help says of it."""
     plugin = value_of(tokens, "--plugin")
-    entry, _ = find_system(make.system_in(run, plugin), plugin)
-    return Group("options", f"Options of {entry.name}", f"{entry.class_name}.sample", entry.sample_options)
+    word = first_word(tokens, SWITCHES)
+    if command == "train" and word is not None:
+        entry, _ = find_system(word, plugin)
+        group = Group("options", f"Options of {entry.name}", entry.class_name, entry.options)
+        return [group], f"Train {entry.class_name} on a data source. {entry.summary}"
+    if command == "sample" and word is not None:
+        entry, _ = find_system(make.system_in(word, plugin), plugin)
+        return [Group("options", f"Options of {entry.name}", f"{entry.class_name}.sample", entry.sample_options)], ""
+    return [], ""
 
 
-NO_OPTIONS = Group("options", "", "", ())
-SAMPLE_SWITCHES = {option.flag for option in OUTPUT.options} | {"--overwrite"}
-TRAIN_SWITCHES = {
-    option.flag for group in (TRAINING, DATA, OUTPUT) for option in group.options if option.kind.type is bool
-} | {"--overwrite"}
+SWITCHES = {o.flag for group in (TRAINING, DATA, OUTPUT) for o in group.options if o.kind.type is bool} | {
+    "--overwrite"
+}
 
 
 def first_word(tokens: Sequence[str], switches: set[str]) -> str | None:

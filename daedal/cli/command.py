@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -31,10 +31,10 @@ def register(app: App, name: str, function: Command, groups: Sequence[Group] = (
     groups = [*groups, OUTPUT]
     keys = {group.key for group in groups}
     document = inspect.getdoc(function) or ""
-    own = typed_options(_own(function, keys), document)
+    own = own_options(function, keys, document)
     first = [group for group in groups if group.key == "options"]
     sections = [*first, Group("", "Options", name, own), *(group for group in groups if group not in first)]
-    places = [_flag(option, section, i) for i, section in enumerate(sections) for option in section.options]
+    flags = [_flag(option, section, i) for i, section in enumerate(sections) for option in section.options]
     names = {group.key: [option.name for option in group.options] for group in groups}
 
     def run(*args: Any, **typed: Any) -> Answer:
@@ -42,33 +42,39 @@ def register(app: App, name: str, function: Command, groups: Sequence[Group] = (
         chosen.pop(OUTPUT.key)
         return function(*args, **typed, **chosen)
 
-    parameters = [*_arguments(function, document), *places]
+    parameters = [*_places(function, document), *flags]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     run.__doc__ = help or document.split("\n\n")[0]
     app.command(run, name=name)
 
 
-def _own(function: Command, keys: set[str]) -> Any:
-    """The function without its positional parameters and those of groups, for `typed_options`."""
+def own_options(function: Command, keys: Collection[str], document: str) -> tuple[Option, ...]:
+    """The command's keyword-only parameters but those that are groups of flags."""
     parameters = inspect.signature(function).parameters.values()
-    kept = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in keys]
+    kept = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in {*keys, "options"}]
     stub = types.FunctionType((lambda: None).__code__, function.__globals__)
     stub.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
-    return stub
+    return typed_options(stub, document)
 
 
-def _arguments(function: Command, document: str) -> list[inspect.Parameter]:
+def arguments(function: Command, document: str) -> list[tuple[str, bool, str]]:
+    """The command's positional parameters: name, whether it must be there, help."""
     helps = option_help(document.replace("Arguments:\n", "Options:\n", 1)) if "Arguments:\n" in document else {}
+    places = [p for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return [(p.name, p.default is p.empty, helps.get(p.name, "")) for p in places]
+
+
+def _places(function: Command, document: str) -> list[inspect.Parameter]:
     return [
-        p.replace(kind=p.POSITIONAL_ONLY, annotation=Annotated[_text(p), Parameter(help=helps.get(p.name, ""))])
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is p.POSITIONAL_OR_KEYWORD
+        inspect.Parameter(
+            name,
+            inspect.Parameter.POSITIONAL_ONLY,
+            default=inspect.Parameter.empty if needed else None,
+            annotation=Annotated[str if needed else str | None, Parameter(help=help)],
+        )
+        for name, needed, help in arguments(function, document)
     ]
-
-
-def _text(parameter: inspect.Parameter) -> Any:
-    return str if parameter.default is parameter.empty else str | None
 
 
 def _flag(option: Option, section: Group, order: int) -> inspect.Parameter:
