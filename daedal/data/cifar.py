@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,7 @@ def restricted_loads(data: bytes) -> Any:
     Raises DataError that names whatever else the pickle names, before anything of it is used.
     """
     try:
+        _check_sizes(data)
         value = _Restricted(io.BytesIO(data), encoding="bytes").load()
         return {key: _finished(entry) for key, entry in value.items()} if type(value) is dict else _finished(value)
     except DataError:
@@ -132,6 +134,13 @@ def restricted_loads(data: bytes) -> Any:
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
         reason = printable(str(error) or type(error).__name__)[:80].rstrip(".")
         raise DataError(f"it is damaged or no pickle ({reason}); {AGAIN}.") from None
+
+
+def _check_sizes(data: bytes) -> None:
+    """Raise where a few bytes would make the unpickler reserve gigabytes; damaged files do."""
+    for opcode, argument, _ in pickletools.genops(data):  # raises where an argument goes past the end
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and isinstance(argument, int) and argument > len(data):
+            raise DataError(f"it is damaged (it numbers an object {argument}); {AGAIN}.")
 
 
 class _Maker:

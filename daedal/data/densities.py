@@ -52,8 +52,8 @@ class Known(ABC):
         """Log-density of x (n, dim): nats, (n,), in the dtype of x."""
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"'x' must have shape (n, {self.dim}); got {tuple(x.shape)}.")
-        parts = [self._log_prob(part) for part in x.double().split(CHUNK)]
-        return torch.cat(parts).to(x.dtype) if parts else x.new_zeros(0)
+        parts = [self._log_prob(part) for part in x.cpu().double().split(CHUNK)]
+        return torch.cat(parts).to(x)
 
     def sample(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """n fresh items: (n, dim), float64."""

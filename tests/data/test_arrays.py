@@ -325,3 +325,17 @@ def test_three_items_are_enough_to_load():
     data = load_data(random_levels(3, 4, 4))
     assert len(data.train) + len(data.test) == 3
     assert len(data.train) >= 1 <= len(data.test)
+
+
+def test_any_damage_is_a_data_error(tmp_path):
+    whole, rng = saved(x=random_levels(5, 4)), np.random.default_rng(0)
+    marks = b"()[]{},:'\" \\\n0123456789"
+    for _ in range(60):
+        damaged_file = bytearray(whole)
+        for place in rng.integers(0, 100, 3):
+            damaged_file[place] = marks[rng.integers(len(marks))]
+        path = damaged(tmp_path, "a.npy", bytes(damaged_file))
+        try:
+            load_data(path)
+        except DataError:
+            continue

@@ -127,6 +127,17 @@ def test_nothing_in_a_pickle_runs(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
+def test_a_few_bytes_cannot_reserve_gigabytes():
+    for data in (
+        b"Nr\xff\xff\xff\x7f.",
+        b"Np2147483647\n.",
+        b"\x8e" + b"\xff" * 7 + b"\x00.",
+        b"\x96" + b"\xff" * 7 + b"\x00.",
+    ):
+        with pytest.raises(DataError, match="damaged"):
+            restricted_loads(b"\x80\x05" + data)
+
+
 def test_the_state_of_a_maker_cannot_be_set():
     for state in (b"}S'_make'\nNs", b"N}S'_make'\nNs\x86"):
         with pytest.raises(DataError, match="sets the state of a function"):
@@ -200,3 +211,16 @@ def test_bad_names_are_named(tmp_path):
     (tmp_path / "batches.meta.txt").write_text("cat\n" * 10)
     with pytest.raises(DataError, match="must name 10 classes; got 1"):
         load_data(source)
+
+
+def test_any_damage_is_a_data_error():
+    whole = batch(np.zeros((3, 4), np.uint8), [1, 2, 3])
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 1 + seed % 3):
+            data[place] = rng.integers(256)
+        try:
+            restricted_loads(bytes(data[: rng.integers(len(data) // 2, 2 * len(data))]))
+        except DataError:
+            continue
