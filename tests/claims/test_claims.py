@@ -1,0 +1,78 @@
+"""Claims: what holds and what does not, which source they depend on, and that the page of results is current."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from daedal.claims import reproduce
+from daedal.claims.claim import Claim, Measured, verdict
+from daedal.claims.closure import closure, source_hash
+from daedal.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+
+
+def claim(better="higher", bar=0.5, measure=None):
+    return Claim("x.y", "says", "measures", "baseline", bar, better, 1, measure)
+
+
+def test_a_claim_passes_its_bar_and_two_standard_errors():
+    # differences 0.9, 1.0, 1.1: mean 1, standard deviation 0.1, standard error 0.1 / sqrt(3)
+    measured = [Measured(value, 1.0) for value in (1.9, 2.0, 2.1)]
+    held = verdict(claim(), measured)
+    assert held["holds"]
+    assert held["difference"] == pytest.approx(1.0)
+    assert held["se"] == pytest.approx(0.1 / 3**0.5)
+    assert not verdict(claim(bar=1.5), measured)["holds"]
+    assert not verdict(claim(better="lower"), measured)["holds"]
+    noisy = [Measured(value, 0.0) for value in (-3.0, 0.0, 6.0)]  # mean 1, standard error 2.6
+    assert not verdict(claim(), noisy)["holds"]
+    assert not verdict(claim(), [Measured(float("nan"), 0.0)])["holds"]
+
+
+def test_lower_is_better_counts_the_other_way():
+    assert verdict(claim(better="lower", bar=0.0), [Measured(1e-12, 1e-10)])["holds"]
+    assert not verdict(claim(better="lower", bar=0.0), [Measured(1e-9, 1e-10)])["holds"]
+
+
+def test_the_closure_follows_imports_and_the_hash_follows_the_source(tmp_path, monkeypatch):
+    package = tmp_path / "pack"
+    package.mkdir()
+    for name, text in {"__init__": "", "a": "from pack.b import f", "b": "import pack.c", "c": "", "d": ""}.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.setattr("daedal.claims.closure.PACKAGE", package)
+    assert set(closure("pack.a")) >= {"pack.a", "pack.b", "pack.c"}
+    assert "pack.d" not in closure("pack.a")
+    before = source_hash("pack.a")
+    (package / "d.py").write_text("x = 1")
+    assert source_hash("pack.a") == before
+    (package / "c.py").write_text("x = 1")
+    assert source_hash("pack.a") != before
+
+
+def test_every_claim_is_complete_and_every_system_of_the_foundation_has_some():
+    names = reproduce.names()
+    assert {"pca", "gmm", "vae", "pixelcnn", "realnvp", "wgan-gp", "ddpm", "compare-digits"} <= set(names)
+    claims = [c for name in names for c in reproduce.claims_of(name)]
+    assert len({c.id for c in claims}) == len(claims)
+    assert all(c.says and c.measures and c.baseline and c.bar >= 0 for c in claims)
+    with pytest.raises(UsageError, match="Did you mean 'vae'"):
+        reproduce.module_of("vaee")
+
+
+@pytest.mark.parametrize("name", ["pca", "gmm"])
+def test_closed_form_claims_hold(name, tmp_path):
+    record = reproduce.reproduce(name, seeds=[3], out=tmp_path)
+    assert all(c["holds"] for c in record["claims"]), record["claims"]
+    assert json.loads((tmp_path / f"{name}.json").read_text())["claims"][0]["per_seed"]
+    assert name not in reproduce.stale(tmp_path)
+
+
+def test_the_gaussian_bound_is_exact():
+    claims = {c.id: c for c in reproduce.claims_of("ddpm")}
+    assert verdict(claims["ddpm.gaussian"], [claims["ddpm.gaussian"].measure(0, False)])["holds"]
+
+
+def test_the_page_of_results_says_what_the_results_say():
+    assert (ROOT / "docs" / "results.md").read_text() == reproduce.render(ROOT / "results")
