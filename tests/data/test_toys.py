@@ -27,7 +27,7 @@ def grid(reach, step):
 
 @pytest.mark.parametrize("name", PLANAR)
 def test_densities_integrate_to_one(name):
-    step, reach = COARSE.get(name, 0.05), 8.0 if name == "gaussian" else 5.0
+    step, reach = COARSE.get(name, 1 / 16), 8.0 if name == "gaussian" else 5.0
     density = make(name)
     if name in COARSE:  # the plane is nearly empty: one mode's square, times their number
         points = density.modes[0].double() + grid(10 * density.sigma, step / 2)
@@ -53,7 +53,7 @@ def test_entropy_is_the_mean_of_minus_log_prob(name):
 @pytest.mark.parametrize("name", PLANAR)
 def test_samples_follow_the_density(name):
     """Counts in squares, each of them expected by quadrature of the density, by a chi-squared test."""
-    density, n, fine = make(name), 5000, 1 / 24
+    density, n, fine = make(name), 5000, 1 / 16
     x = density.sample(n, np.random.default_rng(11))
     if name in COARSE:
         offsets = (x[:, None] - density.modes.numpy()) / density.sigma
@@ -63,7 +63,7 @@ def test_samples_follow_the_density(name):
         assert stats.kstest(own.ravel(), "norm").pvalue > 1e-4
         return
     reach, cells = 6, 24
-    mass = density.log_prob(grid(reach, fine)).exp().reshape(cells, 12, cells, 12).sum((1, 3)).numpy() * fine**2
+    mass = density.log_prob(grid(reach, fine)).exp().reshape(cells, 8, cells, 8).sum((1, 3)).numpy() * fine**2
     counts = np.histogram2d(x[:, 0], x[:, 1], bins=cells, range=[[-reach, reach]] * 2)[0]
     full = n * mass > 5
     observed = np.append(counts[full], n - counts[full].sum())
