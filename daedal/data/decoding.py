@@ -114,7 +114,8 @@ def examine(read: Read, name: str, how: How) -> tuple[Outcome, np.ndarray | None
     try:
         picture = decode(read(name), how)
     except BadImage as bad:
-        return Outcome(str(bad)), None
+        heic = name.lower().endswith((".heic", ".heif"))
+        return Outcome("HEIC, which is not read; convert it to JPEG" if heic else str(bad)), None
     levels = picture.levels
     shape = (levels.shape[1], levels.shape[2])
     return Outcome("", len(levels), levels.itemsize * 8, shape, picture.size, picture.mode), levels

@@ -181,7 +181,7 @@ def window(width: float, height: float, new_height: int, new_width: int) -> tupl
     scale = max(new_width / width, new_height / height)
     left = round((width * scale - new_width) / 2) / scale
     top = round((height * scale - new_height) / 2) / scale
-    return left, top, min(width, left + new_width / scale), min(height, top + new_height / scale)
+    return left, top, min(float(width), left + new_width / scale), min(float(height), top + new_height / scale)
 
 
 def inside(width: float, height: float, new_height: int, new_width: int) -> tuple[int, int]:

@@ -30,6 +30,10 @@ def is_hidden(part: str) -> bool:
 
 
 def some(items: Sequence[str], most: int = 20) -> str:
-    """The first items, one indented line each, and how many more there are."""
-    lines = [f"\n  {item}" for item in items[:most]]
-    return "".join(lines) + (f"\n  and {len(items) - most} more" if len(items) > most else "")
+    """The first items, an indented line each, and how many more there are: the end of a sentence, also on one line.
+
+    >>> some(["a.png: empty", "b.png: cut", "c.png: cut"], most=2)
+    '\\n  a.png: empty;\\n  b.png: cut;\\n  and 1 more.'
+    """
+    more = [f"and {len(items) - most} more"] if len(items) > most else []
+    return ";".join(f"\n  {item}" for item in [*items[:most], *more]) + "."

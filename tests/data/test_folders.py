@@ -216,6 +216,7 @@ def test_bad_images_stop_with_their_list(tmp_path):
     problems = caught.value.problems
     assert [problem.split(":")[0] for problem in problems] == ["cut.jpg", "empty.jpg", "text.png"]
     assert "truncated" in problems[0]
+    assert str(caught.value).endswith(f"{problems[0]};\n  {problems[1]};\n  {problems[2]}.")
     assert not list((tmp_path / "cache").glob("images/*/entry.json"))
 
 
@@ -239,6 +240,12 @@ def test_a_mended_image_is_seen_although_size_and_time_are_the_same(tmp_path, ph
     path.write_bytes(whole)
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert load_images(photos).notes["skipped"] == 0
+
+
+def test_heic_is_named_as_what_it_is(photos):
+    (photos / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(DataError, match="phone.HEIC: HEIC, which is not read; convert it to JPEG"):
+        load_images(photos)
 
 
 def test_many_problems_are_all_kept_and_twenty_shown(tmp_path):
