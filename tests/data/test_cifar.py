@@ -213,6 +213,7 @@ def test_bad_names_are_named(tmp_path):
         load_data(source)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 def test_any_damage_is_a_data_error():
     whole = batch(np.zeros((3, 4), np.uint8), [1, 2, 3])
     for seed in range(400):
