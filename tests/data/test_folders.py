@@ -244,7 +244,7 @@ def test_a_mended_image_is_seen_although_size_and_time_are_the_same(tmp_path, ph
 
 def test_heic_is_named_as_what_it_is(photos):
     (photos / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
-    with pytest.raises(DataError, match="phone.HEIC: HEIC, which is not read; convert it to JPEG"):
+    with pytest.raises(DataError, match=r"phone.HEIC: HEIC, which is not read; convert it to JPEG"):
         load_images(photos)
 
 
