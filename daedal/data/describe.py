@@ -84,7 +84,7 @@ class Description:
             lines.append(("entropy", f"{self.entropy:.4f} nats"))
         lines.append(("fingerprint", self.fingerprint))
         if self.problems:
-            lines.append(("problems", f"{len(self.problems)}, of which {self.skipped} items are left out"))
+            lines.append(("problems", f"{len(self.problems)}; {self.skipped} items are left out:"))
         return [line for line in lines if line[1]]
 
     def _problem_lines(self) -> list[str]:
