@@ -327,6 +327,7 @@ def test_three_items_are_enough_to_load():
     assert len(data.train) >= 1 <= len(data.test)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 def test_any_damage_is_a_data_error(tmp_path):
     whole, rng = saved(x=random_levels(5, 4)), np.random.default_rng(0)
     marks = b"()[]{},:'\" \\\n0123456789"
