@@ -136,7 +136,7 @@ def _behind(system: System, raw: System, data: Data, losses: Sequence[float]) ->
     if type(system).loss is System.loss or len(losses) < 2:
         return None
     items = data.train.gather(range(min(4 * LOOKED_AT, len(data.train))), (system.roles["x"], *system.given))
-    gained = max(losses[0], losses[len(losses) // 10]) - losses[-1]
+    gained = losses[len(losses) // 10] - losses[-1]  # the first tenth is often steep, and says little
     values = []
     for one in (system, raw):
         batch = Batch(

@@ -66,7 +66,7 @@ def compare(
     _check_size(data)
     given = (given,) if isinstance(given, str) else tuple(given)
     chosen = contenders(names_or_systems, data, x, given, options or {})
-    folder = _make_folder(out, data, overwrite)
+    folder = make_folder(out, data, overwrite)
     threads = threads or int(os.environ.get("OMP_NUM_THREADS") or cores())
     terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))
     return _Contest(chosen, data, folder, terms, quiet).run()
@@ -103,7 +103,7 @@ def _check_size(data: Data) -> None:
         raise UsageError(f"Training needs at least {MINIMUM_ITEMS} training items; this data has {len(data.train)}.")
 
 
-def _make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:
+def make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:
     """An empty folder for the comparison. Raises RunError where something is in its place."""
     folder = default_folder("compare", data) if out is None else Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

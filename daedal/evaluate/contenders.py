@@ -42,6 +42,8 @@ def contenders(
         raise UsageError("compare needs at least one system; `daedal list` shows all.")
     if unknown := sorted(set(options) - {name for name in wanted if isinstance(name, str)}):
         raise UsageError(f"'options' of compare are for the systems compared; '{unknown[0]}' is none of them.")
+    if odd := [one for one in wanted if not isinstance(one, (str, System))]:
+        raise UsageError(f"compare takes names of systems or systems; got {odd[0]!r}.")
     found: list[Contender] = []
     for one in wanted:
         label = one if isinstance(one, str) else one.name
@@ -60,8 +62,6 @@ def _contender(one: str | System, label: str, data: Data, x: str, given: Sequenc
                     f"'{one.name}' models '{name}' {space}, and '{data.name}' has none such; make it anew."
                 )
         return Contender(label, None, {}, one, _about(entry_of(type(one))))
-    if not isinstance(one, str):
-        raise UsageError(f"compare takes names of systems or systems; got {one!r}.")
     mine = dict(options.get(one, {}))
     entry = catalogue.find(one)
     create(one, data.fields, x=x, given=given, **mine)  # raises what it would raise in its process

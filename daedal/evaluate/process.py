@@ -9,29 +9,34 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from daedal.errors import Interrupted
 
+WORKER = (sys.executable, "-m", "daedal.evaluate.worker")
 PATIENCE = 30.0  # seconds that a worker has to save its state once told to stop
 TRACE = 4000  # characters of a dead worker's last words that are kept
 
 
 def run_worker(
-    job: Mapping[str, Any], folder: Path, tell: Callable[[Mapping[str, Any]], None] = lambda event: None
+    job: Mapping[str, Any],
+    folder: Path,
+    tell: Callable[[Mapping[str, Any]], None] = lambda event: None,
+    worker: Sequence[str] = WORKER,
 ) -> dict[str, Any]:
     """Do a job in a process of its own: status `ok` with its measures, or `failed` with a reason.
 
-    `tell` hears what the worker says. Where this is interrupted the worker is stopped first.
+    `worker` is a command that is given the job's file, `tell` hears what it says. Where this is interrupted the
+    worker is stopped first.
     """
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in _paths() if p)}
     environment["OMP_NUM_THREADS"] = str(job["threads"])
     last: Mapping[str, Any] = {}
     with (folder / "worker.log").open("wb") as log:
-        command = [sys.executable, "-m", "daedal.evaluate.worker", str(folder / "job.json")]
+        command = [*worker, str(folder / "job.json")]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment, process_group=0
         )
@@ -46,10 +51,11 @@ def run_worker(
             raise
         finally:
             process.stdout.close()  # type: ignore[union-attr]
-    return _outcome(process.returncode, last, folder)
+    return outcome(process.returncode, last, folder)
 
 
-def _outcome(code: int, last: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def outcome(code: int, last: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """How a worker ended, from its exit status and the last that it said."""
     if code == 0 and last.get("event") == "done":
         return {"status": "ok", "reason": None, **json.loads((folder / "measures.json").read_text(encoding="utf-8"))}
     if last.get("event") == "failed":

@@ -129,7 +129,7 @@ class Bars:
 
 def loss_words(event: Event) -> str:
     """The losses of an event: 'loss 1.23', or each with its player's name where there are several."""
-    losses = event.get("loss") or {}
+    losses = {player: value for player, value in (event.get("loss") or {}).items() if value is not None}
     if len(losses) == 1:
         return f"loss {next(iter(losses.values())):.4g}"
     return ", ".join(f"{player} {value:.4g}" for player, value in losses.items())

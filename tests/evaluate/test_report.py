@@ -84,7 +84,8 @@ def record():
         "format": 1, "finished": True, "rows": [row("good"), worse, bad],
         "data": {"name": "digits", "fingerprint": "abc123", "train": 1297, "test": 500,
                  "fields": {"x": Images(1, 8, 8, 17).to_json()}},
-        "settings": {"seconds": 20.0, "repeats": 1, "seed": 7, "x": "x", "given": [], "command": "daedal compare digits"},
+        "settings": {"seconds": 20.0, "repeats": 1, "seed": 7, "x": "x", "given": [],
+                     "command": "daedal compare digits"},
         "machine": {"processor": "A processor", "cores": "2 cores"}, "versions": {"daedal": "0.1.0", "torch": "2.13.0"},
         "started": "2025-01-01 10:00", "took": 61.0,
     }  # fmt: skip
@@ -155,8 +156,9 @@ def test_repeats_have_a_plus_minus_and_one_repeat_has_none(record, folder):
 
 def test_words_failures_and_circumstances_are_there(record, folder):
     text = Page(render(record, folder)).text
-    for part in ("Three systems on digits", "good: 0.90", "It broke.", "Traceback", "abc123", "A processor", "torch 2.13.0",
-                 "daedal compare digits", "Doe, J., 2014", "1,000 steps", "Exact copies: 0.0%"):  # fmt: skip
+    for part in ("Three systems on digits", "good: 0.90", "It broke.", "Traceback", "abc123", "A processor",
+                 "torch 2.13.0", "daedal compare digits", "Doe, J., 2014", "1,000 steps",
+                 "Exact copies: 0.0%"):  # fmt: skip
         assert part in text
     assert "stopped before its end" not in text
     assert "stopped before its end" in Page(render({**record, "finished": False}, folder)).text
