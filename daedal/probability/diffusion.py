@@ -34,7 +34,7 @@ def reverse_variance(schedule: Schedule, kind: Variance) -> Tensor:
 
     At t = 1 both are beta-tilde_2, as in the official code: beta-tilde_1 is 0, and beta_1 makes L_0 worse.
     """
-    t = torch.arange(1, schedule.steps + 1)
+    t = torch.arange(1, schedule.steps + 1, device="cpu")
     small = schedule.posterior(t, t - 1)[2]
     variance = schedule.betas.clone()
     if kind == "small":

@@ -30,7 +30,7 @@ GREATEST_BETA = 0.999
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """A variance-preserving schedule of T steps: tables over t = 0 .. T, float64 (T + 1,)."""
+    """A variance-preserving schedule of T steps: tables over t = 0 .. T, float64 (T + 1,), on the CPU."""
 
     betas: Tensor
 
@@ -60,7 +60,7 @@ class Schedule:
         beta'_i = 1 - alpha-bar_(times[i]) / alpha-bar_(times[i-1]).
         """
         kept = self.kept[[0, *times]]
-        return Schedule(torch.cat([torch.zeros(1, dtype=torch.float64), 1 - kept[1:] / kept[:-1]]))
+        return _from_betas(1 - kept[1:] / kept[:-1])
 
     def time_at(self, ratio: Tensor) -> Tensor:
         """The real-valued t in [1, T] at which noise / signal is `ratio` (any shape, > 0), log-linear in between."""
@@ -85,15 +85,15 @@ class Schedule:
 def linear(steps: int) -> Schedule:
     """beta rising linearly, 1e-4 to .02 at 1,000 steps, and scaled by 1000 / steps for other numbers."""
     scale = 1000 / steps
-    betas = torch.linspace(1e-4 * scale, 0.02 * scale, steps, dtype=torch.float64)
-    return _from_betas(betas)
+    betas = torch.linspace(1e-4 * scale, 0.02 * scale, steps, dtype=torch.float64, device="cpu")
+    return _from_betas(betas.clamp(max=GREATEST_BETA))
 
 
 def cosine(steps: int, offset: float = 0.008) -> Schedule:
     """alpha-bar_t = f(t) / f(0), f(t) = cos^2((t / T + s) / (1 + s) pi / 2), beta at most .999."""
-    t = torch.arange(steps + 1, dtype=torch.float64) / steps
+    t = torch.arange(steps + 1, dtype=torch.float64, device="cpu") / steps
     f = torch.cos((t + offset) / (1 + offset) * (math.pi / 2)).square()
-    return _from_betas(1 - f[1:] / f[:-1])
+    return _from_betas((1 - f[1:] / f[:-1]).clamp(max=GREATEST_BETA))
 
 
 def spaced_times(steps: int, count: int) -> list[int]:
@@ -102,4 +102,4 @@ def spaced_times(steps: int, count: int) -> list[int]:
 
 
 def _from_betas(betas: Tensor) -> Schedule:
-    return Schedule(torch.cat([torch.zeros(1, dtype=torch.float64), betas.clamp(max=GREATEST_BETA)]))
+    return Schedule(torch.cat([torch.zeros_like(betas[:1]), betas]))

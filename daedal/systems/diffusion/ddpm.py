@@ -17,7 +17,8 @@ Ermon 2021, arXiv:2010.02502. Guidance: Ho and Salimans 2022, arXiv:2207.12598.
 Deviations. The network's size follows the space, and the rate is annealed, because budgets here are short.
 Vectors go through a residual perceptron; L_0 is then a Gaussian density, in standard units corrected to user
 units. What is conditioned on is added to the time embedding, and concatenated to the input where it has a place.
-As in the official code, images' estimates of x_0 are clipped to [-1, 1] in sampling and in the bound.
+As in the official code, estimates of x_0 are clipped to the data's range in sampling and in the bound: [-1, 1] for
+images, for vectors the range of each coordinate in the training data.
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ class DDPM(System, Samples, Bounds, Denoises):
     toy: ClassVar = {"timesteps": 20, "width": 8, "multipliers": (1, 2), "blocks": 1, "dropout": 0.0}
     exempt: ClassVar = {"bound_is_below": "its codes are whole noising paths: no importance-weighted estimate"}
 
+    low: Tensor
+    high: Tensor
+
     def __init__(
         self,
         x: Space,
@@ -132,6 +136,8 @@ class DDPM(System, Samples, Bounds, Denoises):
 
     def _build(self, x: Space) -> None:
         if not isinstance(x, Images):
+            self.register_buffer("low", torch.full(x.shape, -torch.inf))
+            self.register_buffer("high", torch.full(x.shape, torch.inf))
             self.network = TimedMLP(x.dim, x.dim, width=self.width, blocks=self.blocks, dropout=self.dropout)
             self.condition = Condition(self.given, self.network.embedding_dim, dropout=self.given_dropout)
             return
@@ -149,6 +155,14 @@ class DDPM(System, Samples, Bounds, Denoises):
         )
 
     # -- training
+
+    def fit_scale(self, items: Any) -> None:
+        """Learn units and range of the data (vectors only)."""
+        super().fit_scale(items)
+        if not isinstance(self.x, Images):
+            x = self.standardise(items.gather(range(len(items)), (self.roles["x"],))[self.roles["x"]])
+            self.low.copy_(x.min(0).values)
+            self.high.copy_(x.max(0).values)
 
     def players(self) -> dict[str, Player]:
         """One player, with the running average that sampling and the bound use."""
@@ -218,7 +232,7 @@ class DDPM(System, Samples, Bounds, Denoises):
         """First and last step of each stratum of 2 .. T, the late ones (which matter less) being longer."""
         count = self.timesteps - 1
         strata = min(self.bound_steps or count, count)
-        ends = [max(i, round(count * (i / strata) ** 2)) for i in range(strata + 1)]
+        ends = [max(i, round(count * (i / max(1, strata)) ** 2)) for i in range(strata + 1)]
         return [(low + 2, high + 1) for low, high in pairwise(ends)]
 
     def _bound_at(self, x: Tensor, t: Tensor, given: Given, generator: torch.Generator | None) -> Tensor:
@@ -241,7 +255,8 @@ class DDPM(System, Samples, Bounds, Denoises):
         return last if terms is None else torch.where(first, last, terms)
 
     def _within(self, clean: Tensor) -> Tensor:
-        return clean.clamp(-1, 1) if isinstance(self.x, Images) else clean
+        """What x_0 is expected to be cannot lie outside of where it is."""
+        return clean.clamp(-1, 1) if isinstance(self.x, Images) else clean.clamp(self.low, self.high)
 
     # -- the other verbs
 
@@ -275,7 +290,7 @@ class DDPM(System, Samples, Bounds, Denoises):
             num_steps: network evaluations; by default 50 for ddim, every step for ancestral
             eta: noise of ddim, from 0 to 1 (as much as ancestral sampling with the small variance)
             guidance_scale: 1 samples what is given as it is, more exaggerates it (needs given_dropout > 0)
-            clip: keep the estimated clean image within [-1, 1] at every step
+            clip: keep the estimated clean item within the range of the data at every step
         """
         times = self._times(num_steps, sampler)
         if eta > 1:
