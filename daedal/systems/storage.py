@@ -37,7 +37,7 @@ from daedal.systems.weightless import weightless
 from daedal.version import VERSION
 
 RAW, AVERAGE = "raw/", "average/"
-MODULES_PER_TENSOR = 100  # a description that asks for more modules than this is not believed,
+PARTS_PER_TENSOR = 100  # a description that asks for more modules and parameters than this is not believed,
 NUMBERS_PER_BYTE = 16  # nor one with a tensor of more numbers than this, a byte of the weights file,
 NUMBERS = 2**24  # or than this
 
@@ -102,7 +102,7 @@ def load(
     kind = _class_of(record, system, path)
     with _weights(path / WEIGHTS) as file:
         most = max(NUMBERS, NUMBERS_PER_BYTE * (path / WEIGHTS).stat().st_size)
-        with weightless(numbers=most, modules=MODULES_PER_TENSOR * (1 + len(file.keys()))):
+        with weightless(numbers=most, parts=PARTS_PER_TENSOR * (1 + len(file.keys()))):
             shell = _build(kind, record, path)
         _check_header(file, shell.state_dict(), path / WEIGHTS)
         made = _build(kind, record, path)

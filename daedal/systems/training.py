@@ -91,7 +91,7 @@ def resume(
 
 def default_folder(name: str, data: Data, root: str | Path = "runs") -> Path:
     """The first free of runs/NAME-DATA, runs/NAME-DATA-2, runs/NAME-DATA-3 and so on."""
-    plain = re.sub(r"[^\w.+-]+", "-", f"{name}-{data.name}").strip("-.")
+    plain = re.sub(r"[^\w+]+", "-", f"{name}-{data.name}").strip("-")
     number, target = 1, Path(root) / plain
     while target.exists():
         number += 1

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.modules.module import register_module_module_registration_hook
+from torch.nn.modules.module import register_module_module_registration_hook as each_module
+from torch.nn.modules.module import register_module_parameter_registration_hook as each_parameter
 from torch.overrides import TorchFunctionMode
 
 
@@ -37,19 +38,23 @@ class _Weightless(TorchFunctionMode):
 
 
 @contextlib.contextmanager
-def weightless(numbers: float = math.inf, modules: float = math.inf) -> Iterator[None]:
-    """Within it, layers have shapes and no weights. Raises TooLarge beyond so many numbers a tensor, or modules."""
+def weightless(numbers: float = math.inf, parts: float = math.inf) -> Iterator[None]:
+    """Within it, layers have shapes and no weights. Raises TooLarge beyond so many numbers a tensor, or parts in all.
+
+    A part is a module or a parameter.
+    """
     count = 0
 
-    def note(module: Any, name: str, child: Any) -> None:
+    def note(module: Any, name: str, part: Any) -> None:
         nonlocal count
         count += 1
-        if count > modules:
-            raise TooLarge(f"it asks for more than {modules:g} modules")
+        if count > parts:
+            raise TooLarge(f"it asks for more than {parts:g} modules and parameters")
 
-    handle = register_module_module_registration_hook(note)
+    hooks = each_module(note), each_parameter(note)
     try:
         with torch.random.fork_rng(devices=[]), _Weightless(numbers):
             yield
     finally:
-        handle.remove()
+        for hook in hooks:
+            hook.remove()
