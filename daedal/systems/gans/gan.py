@@ -5,12 +5,14 @@ Goodfellow et al. 2014 (arXiv:1406.2661) for the game, in its non-saturating for
 (arXiv:1411.1784) for `given`.
 
 Paper: z ~ U(-1, 1); here: N(0, I), so that noise can be interpolated and truncated.
-Paper: the last weights are used; here: their running average, which samples better.
+Paper: the last weights are used; here: their running average, which samples better. Items of up to 2,048 numbers
+are learned at 2.5 times the paper's rate, which a minute of training needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -20,7 +22,7 @@ from torch import Tensor
 from daedal.capabilities import Given, Samples
 from daedal.declare import Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES, accuracy
-from daedal.nn.dcgan import make_discriminator, make_synthesiser
+from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
 from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
@@ -47,7 +49,7 @@ class GAN(System, Samples):
         options={"latent": 100, "width": 64},
         recipe=Recipe(batch_size=128, steps=100000, rate=2e-4),
     )
-    recipe = Recipe(batch_size=64, steps=4000, rate=2e-4)
+    recipe = Recipe(batch_size=64, steps=4000, rate=5e-4)
     toy: ClassVar = {"latent": 8, "width": 8}
 
     def __init__(
@@ -62,7 +64,9 @@ class GAN(System, Samples):
     ):
         super().__init__(x, given)
         self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
-        self.width = width or (32 if isinstance(x, Images) else 128)
+        self.width = width or default_width(x)
+        if x.dim > LARGE:
+            self.recipe = replace(self.recipe, rate=self.paper.recipe.rate)
         self.loss = loss  # pyright: ignore[reportAttributeAccessIssue]: the option has the field's name
         self.discriminator_steps = discriminator_steps
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)

@@ -7,12 +7,14 @@ The critic C approaches the Kantorovich potential of W1(p, q) = sup E_p C - E_q 
 the critic for one of the synthesiser, and no batch normalisation in it, since a penalty on each item's gradient
 needs scores that depend on that item alone.
 
-Paper: the last weights are used; here: the synthesiser's running average, which samples better.
+Paper: the last weights are used; here: the synthesiser's running average, which samples better. Items of up to
+2,048 numbers are learned at ten times the paper's rate, which a minute of training needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -23,7 +25,7 @@ from daedal.capabilities import Given, Samples
 from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES
 from daedal.losses.penalties import gradient_norms, interpolate, one_centred
-from daedal.nn.dcgan import make_discriminator, make_synthesiser
+from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
 from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Tell, Turn
@@ -52,7 +54,7 @@ class WGANGP(System, Samples):
         options={"latent": 128, "width": 64},
         recipe=Recipe(batch_size=64, steps=200000, rate=1e-4),
     )
-    recipe = Recipe(batch_size=64, steps=3000, rate=5e-4)
+    recipe = Recipe(batch_size=32, steps=2000, rate=1e-3)
     toy: ClassVar = {"latent": 8, "width": 8, "critic_steps": 2}
 
     def __init__(
@@ -69,15 +71,19 @@ class WGANGP(System, Samples):
     ):
         super().__init__(x, given)
         self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
-        self.width = width or (32 if isinstance(x, Images) else 128)
+        self.width = width or default_width(x)
+        if x.dim > LARGE:
+            self.recipe = replace(self.recipe, rate=self.paper.recipe.rate)
         self.critic_steps, self.penalty_weight = critic_steps, penalty_weight
         self.constraint, self.clip_limit = constraint, clip_limit
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
         self.critic = make_discriminator(x, self.given, width=self.width, norm="none")
 
     def players(self) -> dict[str, Player]:
-        """Critic and synthesiser, each with Adam as the paper sets it."""
+        """Critic and synthesiser, each with Adam as the paper sets it; with clipping RMSprop, as that paper has it."""
         optimizer, rate = partial(adam, betas=(0.0, 0.9)), Rate(self.recipe.rate)
+        if self.constraint == "clipping":
+            optimizer = torch.optim.RMSprop  # momentum unsettles a clipped critic
         return {
             "critic": Player(self.critic.parameters(), optimizer, rate),
             "synthesiser": Player(self.synthesiser.parameters(), optimizer, rate, average=Average(0.999)),
@@ -96,10 +102,8 @@ class WGANGP(System, Samples):
     def _critic_turn(self, batch: Batch) -> Turn:
         with torch.no_grad():
             fake = self.generate(batch)
-        real, twice = (
-            self.standardise(batch.x),
-            {name: torch.cat([value, value]) for name, value in batch.given.items()},
-        )
+        real = self.standardise(batch.x)
+        twice = {name: torch.cat([value, value]) for name, value in batch.given.items()}
         loss = GAMES["wasserstein"].discriminator(*self.critic(torch.cat([real, fake]), twice).chunk(2))
         scalars = {"distance": -loss.detach()}
         if self.constraint == "penalty":
