@@ -119,7 +119,7 @@ def agree(name, reported, found, n):
     """Shares may differ by two items (a distance on the edge of a ball, in another rounding), others by rounding."""
     if reported is None or not np.isfinite(reported):
         return False
-    return abs(reported - found) <= (2 / n if name in SHARES else 1e-4 * max(1.0, abs(found)))
+    return abs(reported - found) <= (2 / n if name in SHARES else 1e-5 * max(1.0, abs(found)))
 
 
 def check(folder):

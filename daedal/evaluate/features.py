@@ -9,7 +9,11 @@
 | images, published weights at hand | `inception` | pool3 of the Inception network, see `daedal.evaluate.inception` |
 
 Trained nets are kept in the cache folder under the data's fingerprint, so all systems of a comparison share one.
-`python -m daedal.evaluate.features` trains the committed net again and prints its hash.
+`python -m daedal.evaluate.features` trains the committed net again and prints its hash (which another kind of
+processor may round to other bits).
+
+>>> digits_net().features(torch.zeros(3, 1, 8, 8)).shape
+torch.Size([3, 32])
 """
 
 from __future__ import annotations

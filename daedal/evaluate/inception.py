@@ -11,6 +11,9 @@ by a little. One channel is repeated; alpha is put over white.
 
 A `.pth` file can run code when it is read, so it is refused. Convert it once, where you trust it: read it with
 PyTorch (`weights_only=True`) and write the dict of tensors with `safetensors.torch.save_file`.
+
+>>> prepare(torch.ones(2, 1, 28, 28)).shape  # white, one channel
+torch.Size([2, 3, 299, 299])
 """
 
 from __future__ import annotations

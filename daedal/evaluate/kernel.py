@@ -9,6 +9,10 @@ A U-statistic: its expectation is zero for equal distributions, so it can be neg
 
 # Paper: the mean over 100 random subsets of 1000; here: over disjoint subsets of at most 1000, which is as unbiased,
 # uses every item once, and is the U-statistic itself up to 1000 items.
+
+>>> x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [2.0]])
+>>> kernel_distance(x, y).item()  # 1 + 1 - 2 * (1 + 1 + 1 + 27) / 4
+-13.0
 """
 
 from __future__ import annotations

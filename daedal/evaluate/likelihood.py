@@ -13,6 +13,9 @@ arXiv:1511.01844). The third is a differential entropy's estimate: it depends on
 | `log_prob`, exact | lebesgue on images | bound |
 | `log_prob`, an estimate | any | estimate |
 | only `elbo` | any | bound |
+
+>>> likelihood_kind(object()) is None
+True
 """
 
 from __future__ import annotations

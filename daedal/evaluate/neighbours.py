@@ -9,6 +9,13 @@
 
 Balls are open (distance strictly below the radius), as in the code of the second paper. Distances come blockwise
 from matrix products, |a - b|^2 = |a|^2 + |b|^2 - 2 a.b, in the dtype of the features, after centring.
+
+>>> x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+>>> found = overlap(x, x)
+>>> found.precision.item(), found.recall.item(), found.coverage.item()
+(1.0, 1.0, 1.0)
+>>> overlap(x, x + 100).precision.item()
+0.0
 """
 
 from __future__ import annotations
@@ -48,13 +55,21 @@ def radii(x: Tensor, ks: Iterable[int]) -> list[Tensor]:
     ks = list(ks)
     if len(x) <= max(ks):
         raise ValueError(f"the {max(ks)}th neighbour needs more than {max(ks)} items; got {len(x)}.")
-    nearest = torch.empty(len(x), max(ks), dtype=x.dtype)
+    best = torch.full((len(x), max(ks)), torch.inf, dtype=x.dtype)
     for start, rows in _blocks(x, len(x)):
-        distances = squared_distances(rows, x)
-        own = torch.arange(len(rows))
-        distances[own, own + start] = torch.inf
-        nearest[start : start + len(rows)] = distances.topk(max(ks), largest=False).values
-    return [nearest[:, k - 1] for k in ks]
+        stop = start + len(rows)
+        distances = squared_distances(rows, x[start:])  # earlier columns were the rows of earlier blocks
+        distances.fill_diagonal_(torch.inf)
+        best[start:stop] = _smallest(best[start:stop], distances)
+        best[stop:] = _smallest(best[stop:], distances[:, len(rows) :].T)
+    return [best[:, k - 1] for k in ks]
+
+
+def _smallest(best: Tensor, more: Tensor) -> Tensor:
+    """The smallest of each row of two matrices, ascending, as many as `best` has columns."""
+    k = best.shape[1]
+    found = more.topk(min(k, more.shape[1]), largest=False).values
+    return torch.cat([best, found], 1).topk(k, largest=False).values
 
 
 def overlap(
