@@ -37,11 +37,10 @@ def write_photos(folder: Path, count: int, sides: tuple[int, int]) -> None:
     photos = [Image.fromarray(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")]
     folder.mkdir()
     for k in range(count):
-        width, height = generator.integers(sides[0], sides[1] + 1, 2)
-        left, top = generator.integers(0, 640 - 384), generator.integers(0, 427 - 384)
+        width, height = generator.integers(sides[0], sides[1] + 1, 2).tolist()
+        left, top = generator.integers(0, (640 - 384, 427 - 384)).tolist()
         image = photos[k % 2].resize((width, height), box=(left, top, left + 384, top + 384))
-        kind, options = (("png", {}), ("jpg", {"quality": 90}))[k // 2 % 2]
-        image.save(folder / f"{k:05d}.{kind}", **options)
+        image.save(folder / f"{k:05d}.{('png', 'jpg')[k // 2 % 2]}", quality=90)
 
 
 def plain_folder(folder: Path) -> np.ndarray:
