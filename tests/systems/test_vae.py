@@ -191,7 +191,7 @@ def test_a_given_value_is_left_out_of_encoder_and_decoder_together():
 @pytest.mark.parametrize(
     ("x", "network", "likelihood", "hidden"),
     [
-        (Images(1, 8, 8, 17), "mlp", "binomial", (256, 256)),
+        (Images(1, 8, 8, 17), "mlp", "binomial", (128, 128)),
         (Images(3, 64, 64), "conv", "logistic", (32, 64, 128, 256)),
         (Images(1, 28, 28, 2), "conv", "bernoulli", (32, 64)),
         (Vectors(2), "mlp", "gaussian", (128, 128)),

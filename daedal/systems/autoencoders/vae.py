@@ -235,13 +235,13 @@ def _default_network(x: Space, hidden: tuple[int, ...] | None) -> Literal["mlp",
 
 def _default_hidden(x: Space, network: str) -> tuple[int, ...]:
     if network == "mlp" or not isinstance(x, Images):
-        return (256, 256) if isinstance(x, Images) else (128, 128)
+        return (128, 128)
     return tuple(min(32 * 2**i, 256) for i in range(count_halvings((x.height, x.width))))
 
 
 def _default_dropout(x: Space, network: str) -> float:
     """Small images are few, and a perceptron would learn them by heart."""
-    return 0.2 if network == "mlp" and isinstance(x, Images) else 0.0
+    return 0.1 if network == "mlp" and isinstance(x, Images) else 0.0
 
 
 def _default_latent(x: Space) -> int:

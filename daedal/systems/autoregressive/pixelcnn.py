@@ -11,25 +11,28 @@ van den Oord, Kalchbrenner and Kavukcuoglu 2016, "Pixel Recurrent Neural Network
 | `head` | channels of the 1x1 convolution before the softmax |
 | colours | the channels R, G, B in this order, each seeing those before it |
 
-Deviations. Dropout inside the blocks, because data sets here are small. A channel of ones beside the values tells
-the border from a middle grey. Maps of labels (codes of a picture) are embedded first. Conditioning follows Gated
-PixelCNN (van den Oord et al. 2016, arXiv:1606.05328): a bias in each block, and a map where `given` has a place.
+Deviations. Dropout inside the blocks and decay of the weights, because data sets here are small: without them
+1297 digits are learnt by heart in two minutes. A channel of ones beside the values tells the border from a middle
+grey. Maps of labels (codes of a picture) are embedded first. Adam with decoupled decay (Paper: RMSProp). `given`
+enters as in Gated PixelCNN (van den Oord et al. 2016, arXiv:1606.05328): a bias in each block, and a map where a
+value has a place.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daedal.capabilities import Given, Samples, Scores
-from daedal.declare import Fraction, Paper, PositiveFloat, PositiveInt, Recipe
+from daedal.declare import Fraction, NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.nn.condition import Condition
 from daedal.nn.masked import Apply, MaskedConv2d, spread, whole
-from daedal.play.player import Player, Rate, linear
+from daedal.play.player import Player, Rate, adamw, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
 from daedal.samplers.autoregressive import remembered, sample_raster
@@ -46,13 +49,14 @@ class PixelCNN(System, Samples, Scores):
         blocks: number of residual blocks
         head: channels of the layer before the softmax
         dropout: share of a block's channels left out in training
+        weight_decay: pull of the weights towards zero, times the rate, at each step
         given_dropout: share of items whose `given` is left out in training, so that sampling can do without
     """
 
     accepts = (Images, Labels)
     measure = "counting"
     kind = "exact"
-    recipe = Recipe(batch_size=64, steps=2000, rate=2e-3)
+    recipe = Recipe(batch_size=64, steps=2000, rate=4e-3)
     paper = Paper(
         title="Pixel Recurrent Neural Networks",
         authors="van den Oord, A., Kalchbrenner, N. and Kavukcuoglu, K.",
@@ -61,7 +65,7 @@ class PixelCNN(System, Samples, Scores):
         arxiv="1601.06759",
         space={"space": "Images", "channels": 3, "height": 32, "width": 32, "levels": 256},  # CIFAR-10
         # [M] h = 128 and 15 blocks, 1024 features before the softmax, batches of 16; RMSProp there, Adam here.
-        options={"width": 128, "blocks": 15, "head": 1024, "dropout": 0.0},
+        options={"width": 128, "blocks": 15, "head": 1024, "dropout": 0.0, "weight_decay": 0.0},
         recipe=Recipe(batch_size=16, steps=400000, rate=1e-3),
     )
 
@@ -73,7 +77,8 @@ class PixelCNN(System, Samples, Scores):
         width: PositiveInt | None = None,
         blocks: PositiveInt | None = None,
         head: PositiveInt | None = None,
-        dropout: Fraction = 0.1,
+        dropout: Fraction | None = None,
+        weight_decay: NonNegativeFloat | None = None,
         given_dropout: Fraction = 0.0,
     ):
         super().__init__(x, given)
@@ -82,7 +87,9 @@ class PixelCNN(System, Samples, Scores):
         self.width = width or (48 if small else 64)
         self.blocks = blocks or (5 if small else 7)
         self.head = head or 2 * self.width
-        self.dropout, self.given_dropout = dropout, given_dropout
+        self.dropout = (0.5 if small else 0.2) if dropout is None else dropout
+        self.weight_decay = (0.5 if small else 0.01) if weight_decay is None else weight_decay
+        self.given_dropout = given_dropout
         self.grid = (colours, height, across)
         self.encoding = _Symbols(levels, min(levels, 32)) if isinstance(x, Labels) else _Values(levels)
         self.condition = Condition(self.given, 2 * self.width, size=(height, across), dropout=given_dropout)
@@ -122,8 +129,9 @@ class PixelCNN(System, Samples, Scores):
         yield Turn("model", loss, scalars={"bits-per-dim": loss.detach() / (self.x.dim * math.log(2))})
 
     def players(self) -> dict[str, Player]:
-        """All parameters, at a rate that falls to zero along a line."""
-        return {"model": Player(self.parameters(), rate=Rate(self.recipe.rate, linear()))}
+        """All parameters, at a rate that rises for a tenth of training and then falls to zero along a line."""
+        optimizer = partial(adamw, weight_decay=self.weight_decay)
+        return {"model": Player(self.parameters(), optimizer, Rate(self.recipe.rate, linear(warmup=0.1)))}
 
     # -- sampling
 
