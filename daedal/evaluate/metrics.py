@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from daedal.capabilities import Decodes, Encodes, Samples
-from daedal.evaluate.features import FeatureSpace, feature_space, space_name
+from daedal.evaluate.features import FeatureSpace, feature_space, label_field, space_name
 from daedal.evaluate.frechet import Moments, frechet_distance
 from daedal.evaluate.kernel import kernel_distance
 from daedal.evaluate.likelihood import bits_per_dim, likelihood_kind
@@ -108,7 +108,7 @@ class Metrics:
     @cached_property
     def overlaps(self) -> dict[str, Measure]:
         """Precision, recall, density, coverage."""
-        if not self.samples or self.space is None or self.n <= BALL_K:
+        if not self.samples or self.n <= BALL_K or self.space is None:
             return {}
         found = self.trial.features(self.space)
         value = overlap(found["reference"], found["samples"])
@@ -130,7 +130,8 @@ class Metrics:
     @cached_property
     def predictions(self) -> dict[str, Tensor] | None:
         """Log-probabilities of the classes of `samples`, `reference` and `training` items: each (n, classes)."""
-        if not self.samples or self.space is None or self.space.log_probs is None:
+        labelled = label_field(self.data, self.trial.x) is not None  # no net is trained only to find that it is not
+        if not self.samples or not labelled or self.space is None or self.space.log_probs is None:
             return None
         return self.trial.mapped(self.space.log_probs)
 
@@ -144,8 +145,8 @@ class Metrics:
 
     def class_accuracy(self) -> Measure | None:
         """The share of samples that the classifier puts in the class asked for; its floor, of real items."""
-        label = self.space.label if self.samples and self.space is not None else None
-        if label not in self.trial.conditions or self.predictions is None:
+        label = label_field(self.data, self.trial.x)
+        if label is None or label not in self.trial.given or self.predictions is None:
             return None
         asked = self.trial.conditions[label]
         right = (self.predictions["samples"].argmax(1) == asked).double()

@@ -178,6 +178,15 @@ def test_a_single_item_has_the_numbers_that_it_can_have(digits):
     assert not {"fd-digits", "kid-digits", "precision"} & set(found)
 
 
+def test_a_net_is_trained_only_for_what_needs_it(digits, monkeypatch):
+    monkeypatch.setattr("daedal.evaluate.metrics.feature_space", lambda *_: pytest.fail("made a feature space"))
+    bare = {"x": digits.train.columns["x"]}
+    unlabelled = Data("d", {"x": digits.fields["x"]}, Split(bare, np.arange(3)), Split(bare, np.arange(3, 5)), "few")
+    system = Fixed(digits.fields["x"], 0.0)
+    assert "memorised" in evaluate(system, unlabelled, n=1)
+    assert list(evaluate(system, digits, metrics=["memorised", "class-accuracy"])) == ["memorised"]
+
+
 def test_the_floor_has_no_mirrored_items(digits):
     columns = {"x": digits.train.columns["x"]}
     rows = np.concatenate([digits.train.rows[:50], digits.train.rows[:50] + 1797])
