@@ -51,11 +51,15 @@ def finite(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def console(out: IO[str]) -> Console:
-    """A console as wide as the terminal; wide enough for tables to keep their lines where there is none."""
+def console(out: IO[str], width: int = 160) -> Console:
+    """A console as wide as the terminal; where there is none, as wide as tables need to keep their lines."""
     from rich.console import Console
 
-    return Console(file=out, width=None if out.isatty() else 160, highlight=False, soft_wrap=False, emoji=False)
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process with status 1
+
+    return Ours(file=out, width=None if out.isatty() else width, highlight=False, emoji=False)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from daedal.cli.answer import Answer, give, only_answers, write_json
+from daedal.cli.answer import Answer, console, give, only_answers, write_json
 from daedal.cli.failure import message_of, status_of, type_of
 from daedal.errors import Interrupted
 
@@ -21,7 +22,7 @@ def run(tokens: Sequence[str]) -> int:
     as_json, debug = "--json" in typed, "--debug" in typed
     with only_answers() if as_json else contextlib.nullcontext(sys.stdout) as out:
         try:
-            with _told_to_stop():
+            with _told_to_stop(), _plain_warnings():
                 answer = _answer(list(tokens))
                 return 0 if answer is None or _rank() else give(answer, out, as_json)
         except BrokenPipeError:
@@ -39,7 +40,10 @@ def _answer(tokens: list[str]) -> Answer | None:
     from daedal.cli.app import build
 
     app = build(tokens)
-    return app(tokens or ["--help"])
+    tokens = tokens or ["--help"]
+    if {"--help", "-h", "--version"} & set(tokens):
+        app.console = console(sys.stdout, width=100)
+    return app(tokens)
 
 
 def _complain(error: BaseException, out: IO[str], as_json: bool) -> int:
@@ -66,6 +70,18 @@ def _told_to_stop() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings are for people here: what they say, without the line of source that says it."""
+
+    def show(message: Any, category: type, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+        print(f"daedal: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _close_quietly() -> int:

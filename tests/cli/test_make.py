@@ -1,0 +1,324 @@
+"""`data`, `train`, `sample`, `evaluate`, `doctor`, `compare`, `reproduce`: what they write and answer."""
+
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from daedal.evaluate.measure import Measure, Measures
+from daedal.spaces import Images
+from daedal.systems.factory import create, load, save
+
+TINY = ("--hidden", "8", "--latent", "2", "--batch-size", "16")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of an untrained VAE on digits, conditioned on the label."""
+    from daedal import load_data, train
+
+    folder = tmp_path_factory.mktemp("runs") / "vae"
+    data = load_data("digits", n=60)
+    return train("vae", data, steps=2, out=folder, given="label", hidden=(8,), latent=2, batch_size=16).path
+
+
+# -- train
+
+
+def test_train_answers_where_the_run_is(daedal, tmp_path):
+    answer = daedal("train", "vae", "digits", "--limit", 60, "--steps", 3, *TINY, "--json")
+    assert answer.status == 0
+    assert answer.json.keys() >= {"run", "steps", "seconds", "loss"}
+    assert (answer.json["run"], answer.json["steps"]) == ("runs/vae-digits", 3)
+    assert math.isfinite(answer.json["loss"])
+    again = daedal("train", "vae", "digits", "--limit", 60, "--steps", 3, *TINY)
+    assert again.out.startswith("runs/vae-digits-2: 3 steps in ")
+
+
+def test_flags_of_training_reach_the_run(daedal, tmp_path):
+    typed = ["--rate", "0.01", "--accumulate", "2", "--precision", "bf16", "--threads", "1", "--save-every", "1"]
+    typed += ["--keep", "1", "--seed", "3", "--given", "label", "--out", "run", "--limit", "60"]
+    assert daedal("train", "vae", "digits", "--steps", 2, *TINY, *typed).status == 0
+    kept = json.loads((tmp_path / "run" / "training" / "run.json").read_text())
+    wanted = {"rate": 0.01, "accumulate": 2, "precision": "bf16", "threads": 1, "save_every": 1, "keep": 1, "seed": 3}
+    assert {name: kept["settings"][name] for name in wanted} == wanted
+    assert kept["settings"]["batch_size"] == 16
+    assert kept["source"]["n"] == 60
+    assert json.loads((tmp_path / "run" / "system.json").read_text())["roles"] == {"x": "x", "given": ["label"]}
+
+
+def test_the_papers_configuration_is_one_flag(daedal, tmp_path):
+    typed = ["--config", "paper", "--latent", "2", "--steps", "1", "--out", "run", "--limit", "60"]
+    assert daedal("train", "vae", "digits", *typed).status == 0
+    record = json.loads((tmp_path / "run" / "system.json").read_text())
+    assert (record["config"], record["options"]["latent"], record["options"]["hidden"]) == ("paper", 2, [500])
+    assert record["recipe"]["batch_size"] == 100
+
+
+def test_a_finished_run_says_so_and_more_steps_go_on(daedal):
+    assert daedal("train", "vae", "digits", "--limit", 60, "--steps", 2, *TINY).status == 0
+    finished = daedal("train", "--resume", "runs/vae-digits")
+    assert finished.status == 0
+    assert finished.out.startswith("runs/vae-digits: finished already, after 2 steps")
+    more = daedal("train", "--resume", "runs/vae-digits", "--steps", 4, "--json")
+    assert (more.status, more.json["steps"]) == (0, 4)
+
+
+def test_an_occupied_folder_needs_overwrite(daedal):
+    typed = ["train", "vae", "digits", "--limit", 60, "--steps", 1, "--out", "run", *TINY]
+    assert daedal(*typed).status == 0
+    refused = daedal(*typed)
+    assert refused.status == 2
+    assert "run is not empty; choose another --out, or --overwrite it, or --resume it." in refused.err
+    assert daedal(*typed, "--overwrite").status == 0
+
+
+PLUGIN = '''
+from daedal.declare import Paper, PositiveInt
+from daedal.nn.mlp import mlp
+from daedal.capabilities import Samples
+from daedal.play.system import System
+import torch
+
+
+class Potter(System, Samples):
+    """Makes pots.
+
+    Options:
+        clay: how much
+    """
+
+    paper = Paper(title="Pots", authors="Doe, J.", year=2000)
+
+    def __init__(self, x, given=None, *, clay: PositiveInt = 3):
+        super().__init__(x, given)
+        self.clay = clay
+        self.level = torch.nn.Parameter(torch.zeros(x.shape))
+
+    def loss(self, batch):
+        return ((batch.x - self.level) ** 2).mean()
+
+    def draw(self, n, given, generator, *, height: float = 0.0):
+        """Draw.
+
+        Options:
+            height: added
+        """
+        return self.level.expand(n, *self.level.shape) + height
+'''
+
+
+def test_a_system_of_ones_own_trains_and_samples_by_plugin(daedal, tmp_path):
+    (tmp_path / "potter.py").write_text(PLUGIN.replace("from daedal.nn.mlp import mlp\n", ""))
+    plugin = ["--plugin", "potter.py"]
+    typed = ["train", "potter", "toy:ring8", "--clay", 5, "--steps", 2, "--limit", 60, "--out", "run", *plugin]
+    answer = daedal(*typed)
+    assert answer.status == 0, answer.err
+    refused = daedal("sample", "run")
+    assert refused.status == 2
+    assert "holds the system 'potter', which is not one of Daedal's" in refused.err
+    assert daedal("sample", "run", *plugin, "--height", 2, "--n", 3, "--out", "x.csv").status == 0
+    assert np.loadtxt("x.csv", delimiter=",").shape == (3, 2)
+    assert daedal("train", "--resume", "run", "--steps", 3, *plugin).status == 0
+    assert daedal("info", "potter", *plugin, "--json").json["options"][0]["name"] == "clay"
+    wrong = daedal("train", "vae", "toy:ring8", *plugin)
+    assert "holds the system 'potter', not 'vae'" in wrong.err
+
+
+# -- sample
+
+
+def test_samples_are_those_of_the_library(daedal, run, tmp_path):
+    typed = ["--given", "label=0..9", "--temperature", "0.5", "--n", 10, "--seed", 3, "--out", "x.npy"]
+    answer = daedal("sample", run, *typed, "--json")
+    assert answer.json == {"files": ["x.npy"], "shape": [10, 1, 8, 8], "seed": 3}
+    given = {"label": torch.arange(10)}
+    generator = torch.Generator().manual_seed(3)
+    wanted = load(run).sample(10, given=given, generator=generator, temperature=0.5)
+    assert np.array_equal(np.load("x.npy", allow_pickle=False), wanted.numpy())
+
+
+def test_a_grid_is_inside_the_run_unless_told_otherwise(daedal, run):
+    first, second = (daedal("sample", run, "--given", "label=1", "--n", 4) for _ in range(2))
+    assert first.out.strip() == f"{run}/samples/sample-seed0.png"
+    assert second.out.strip() == f"{run}/samples/sample-seed0-2.png"
+    assert Image.open(first.out.strip()).size[0] > 8
+
+
+def test_a_folder_gets_one_file_each(daedal, run):
+    typed = ["sample", run, "--given", "label=2", "--n", 11, "--out", "many"]
+    answer = daedal(*typed, "--json")
+    assert answer.json["files"] == [f"many/{i:02d}.png" for i in range(11)]
+    image = Image.open("many/03.png")
+    assert (image.size, image.mode) == ((8, 8), "L")
+    assert daedal(*typed).status == 2
+    assert daedal(*typed, "--overwrite").status == 0
+
+
+def test_a_picture_has_the_levels_of_the_samples(daedal, run):
+    daedal("sample", run, "--given", "label=3", "--n", 2, "--out", "x.npy")
+    daedal("sample", run, "--given", "label=3", "--n", 2, "--out", "each")
+    x = np.load("x.npy", allow_pickle=False)
+    levels = np.stack([np.asarray(Image.open(f"each/{i}.png")) for i in range(2)])
+    assert np.array_equal(levels, ((x[:, 0].astype(float) + 1) * 127.5).round())
+
+
+def test_deep_grey_is_written_with_16_bits(daedal, tmp_path):
+    space = Images(1, 8, 8, 65536)
+    system = create("vae", {"x": space}, hidden=(8,), latent=2)
+    save(system, tmp_path / "deep")
+    assert daedal("sample", "deep", "--n", 1, "--out", "each").status == 0
+    image = np.asarray(Image.open("each/0.png"))
+    assert image.dtype == np.uint16
+    x = load("deep").sample(1, generator=torch.Generator().manual_seed(0))
+    assert np.array_equal(image, ((x[0, 0].double() + 1) * 32767.5).round().numpy())
+
+
+def test_many_samples_are_drawn_in_parts(daedal, run, monkeypatch):
+    from daedal.cli import make
+
+    monkeypatch.setattr(make, "CHUNK", 4)
+    answer = daedal("sample", run, "--given", "label=0..9", "--n", 10, "--out", "x.npy", "--json")
+    assert answer.json["shape"] == [10, 1, 8, 8]
+
+
+SAMPLE_WRONG = {
+    "--n 0": "'n' of sample must be an integer in [1, inf); got 0.",
+    "--temperature -1": "'temperature' of VAE.sample must be a float in [0, inf); got -1.",
+    "--temprature 1": "There is no flag --temprature. Did you mean '--temperature'?",
+    "--given label=11": "'11' is no class of 'label'; the classes are classes 0 to 9.",
+    "--given lable=1": "'given' has no place for 'lable'",
+    "--out x.jpg": "'out' of sample must end in .png, .npy or .csv, or be a folder; got 'x.jpg'.",
+    "--out x.csv": "'x.csv': a .csv holds vectors",
+}
+
+
+@pytest.mark.parametrize("typed", list(SAMPLE_WRONG))
+def test_sampling_wrongly_is_one_sentence(daedal, run, tmp_path, typed):
+    answer = daedal("sample", run, *typed.split())
+    assert answer.status == 2
+    wanted = SAMPLE_WRONG[typed].replace("the classes are classes", "the classes are")
+    assert answer.err.replace("the classes are classes", "the classes are").startswith(f"daedal: {wanted}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_given_must_be_said(daedal, run):
+    answer = daedal("sample", run)
+    assert answer.status == 2
+    assert answer.err == f"daedal: {run} needs 'label'; say which, such as --given label=0..3.\n"
+
+
+# -- data
+
+
+def test_data_is_described(daedal):
+    record = daedal("data", "digits", "--json").json
+    assert (record["n"], record["train"], record["test"], record["problems"]) == (1797, 1297, 500, [])
+    assert record["fields"]["label"]["classes"] == 10
+    assert Image.open(record["sheet"]).size[0] > 8
+    assert daedal("data", "toy:ring8", "--limit", 100, "--out", "sheet.png").status == 0
+    assert Image.open("sheet.png").size[0] > 8
+
+
+def test_bad_items_are_listed_and_are_status_2_unless_skipped(daedal, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(12):
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (8, 8), np.uint8)).save(folder / f"{i}.png")
+    (folder / "text.png").write_text("no image")
+    answer = daedal("data", "photos", "--json")
+    assert answer.status == 2
+    assert (answer.json["n"], len(answer.json["problems"])) == (12, 1)
+    assert "text.png" in answer.json["problems"][0]
+    assert answer.json["error"]["type"] == "DataError"
+    assert "--skip-bad" in daedal("data", "photos").err
+    skipped = daedal("data", "photos", "--skip-bad", "--json")
+    assert (skipped.status, "error" in skipped.json) == (0, False)
+    refused = daedal("train", "vae", "photos", "--steps", 1, "--json")
+    assert refused.status == 2
+    assert "text.png" in refused.json["error"]["message"]
+    trained = daedal("train", "vae", "photos", "--steps", 1, *TINY, "--skip-bad")
+    assert trained.status == 0
+    assert "left out 1 items" in trained.err
+    assert "Traceback" not in trained.err
+
+
+# -- evaluate, doctor, compare, reproduce
+
+
+def test_evaluation_has_the_keys_that_programs_read(daedal, run):
+    answer = daedal("evaluate", run, "digits", "--metrics", "bits-per-dim,parameters", "--json")
+    assert answer.status == 0, answer.err
+    assert answer.json["metrics"].keys() == {"bits-per-dim", "parameters"}
+    assert answer.json["metrics"]["bits-per-dim"].keys() >= {"value", "kind", "floor", "spread", "n"}
+    assert answer.json["metrics"]["bits-per-dim"]["kind"] == "bound"
+
+
+def test_evaluation_finds_the_runs_own_data(daedal, run):
+    answer = daedal("evaluate", run, "--metrics", "parameters")
+    assert answer.status == 0
+    assert "parameters" in answer.out
+
+
+def test_numbers_that_are_not_finite_are_null(daedal, run, monkeypatch):
+    measures = Measures({"bits-per-dim": Measure(math.nan, "exact", floor=math.inf)})
+    monkeypatch.setattr("daedal.evaluate.protocol.evaluate", lambda *arguments, **options: measures)
+    metric = daedal("evaluate", run, "digits", "--json").json["metrics"]["bits-per-dim"]
+    assert (metric["value"], metric["floor"]) == (None, None)
+
+
+def test_the_doctors_findings_have_their_keys(daedal, run):
+    findings = daedal("doctor", run, "--json").json["findings"]
+    assert all(finding.keys() == {"code", "message", "knob"} for finding in findings)
+
+
+def comparison(*statuses):
+    rows = [
+        {"system": f"s{i}", "status": status, "reason": None, "steps": 1, "seconds": 1.0, "metrics": {}, "runs": []}
+        for i, status in enumerate(statuses)
+    ]
+    return SimpleNamespace(rows=rows, report="runs/report.html", failed=any(s != "ok" for s in statuses))
+
+
+@pytest.mark.parametrize(("statuses", "status"), [(("ok", "ok"), 0), (("ok", "failed"), 1)])
+def test_a_comparison_fails_if_a_row_did(daedal, monkeypatch, statuses, status):
+    asked = {}
+
+    def compare(names, data, **options):
+        asked.update(options, names=names)
+        return comparison(*statuses)
+
+    monkeypatch.setattr("daedal.evaluate.compare.compare", compare)
+    typed = ["--systems", "pca, gmm", "--seconds", "2.5", "--repeats", "2", "--given", "label", "--limit", "60"]
+    answer = daedal("compare", "digits", *typed, "--json")
+    assert answer.status == status
+    assert answer.json.keys() == {"report", "rows"}
+    assert answer.json["rows"][0].keys() >= {"system", "status", "steps", "seconds", "metrics"}
+    assert (asked["names"], asked["seconds"], asked["repeats"], asked["given"]) == (["pca", "gmm"], 2.5, 2, ("label",))
+    command = "daedal compare digits --systems 'pca, gmm' --seconds 2.5 --repeats 2 --given label --limit 60"
+    assert asked["command"] == command
+
+
+@pytest.mark.parametrize(("holds", "quick", "status"), [(True, False, 0), (False, False, 1), (False, True, 0)])
+def test_a_claim_that_does_not_hold_is_status_1(daedal, monkeypatch, holds, quick, status):
+    claim = {"id": "c", "says": "it is so", "holds": holds, "difference": 1.0, "bar": 0.5, "se": 0.1, "seeds": [0]}
+    monkeypatch.setattr("daedal.claims.reproduce.reproduce", lambda *arguments, **options: {"claims": [claim]})
+    answer = daedal("reproduce", "vae", "--seeds", "0", *(["--quick"] if quick else []), "--json")
+    assert answer.status == status
+    assert answer.json["claims"][0].keys() >= {"id", "holds", "difference", "bar", "se", "seeds"}
+    assert "it is so" in daedal("reproduce", "vae").out
+
+
+def test_stale_claims_are_listed(daedal, monkeypatch):
+    monkeypatch.setattr("daedal.claims.reproduce.stale", lambda folder: ["gmm", "vae"])
+    assert daedal("reproduce", "--stale", "--json").json == {"stale": ["gmm", "vae"]}
+    assert daedal("reproduce", "vae", "--stale").out == "vae\n"

@@ -1,0 +1,94 @@
+"""What stops a command from outside: signals, a full disk, a reader that has gone, a bug."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+TRAIN = ["train", "vae", "digits", "--steps", "1000000", "--hidden", "8", "--latent", "2", "--limit", "60"]
+
+
+def start(*tokens, cwd, **options):
+    command = [sys.executable, "-m", "daedal", *tokens]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_stops(tmp_path, number, status):
+    process = start(*TRAIN, "--out", "run", "--json", cwd=tmp_path)
+    log = tmp_path / "run" / "log.jsonl"
+    while not (log.exists() and log.stat().st_size) and process.poll() is None:
+        os.sched_yield()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == status
+    assert err.startswith("daedal: Stopped at step ")
+    assert "go on with: daedal train --resume run" in err
+    assert out.startswith('{"error": {"type": "Interrupted", "message": "Stopped at step ')
+    names = [path.name for path in (tmp_path / "run" / "training").glob("step-*.safetensors")]
+    assert max(names) > "step-0000000000"
+
+
+def test_a_reader_that_has_gone_is_no_error(tmp_path):
+    process = start("list", cwd=tmp_path)
+    process.stdout.close()
+    err = process.stderr.read()
+    assert (process.wait(timeout=60), err) == (0, "")
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_run(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        answer = daedal("train", "vae", "digits", "--limit", 60, "--steps", 2, "--out", "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert answer.status == 1
+    assert "File too large" in answer.err
+    assert "what was saved before is kept: free some space and go on." in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_place_under_a_file_cannot_be_used(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    answer = daedal("train", "vae", "digits", "--limit", 60, "--steps", 1, "--out", "file/run")
+    assert answer.status == 2
+    assert answer.err.startswith("daedal: Not a directory")
+    assert answer.err.count("\n") == 1
+
+
+def test_a_bug_is_status_1_and_debug_shows_where(daedal, monkeypatch):
+    def broken(**options):
+        raise RuntimeError("a wheel\ncame off")
+
+    monkeypatch.setattr("daedal.systems.catalogue.entries", broken)
+    answer = daedal("list", "--json")
+    assert answer.status == 1
+    assert answer.json == {
+        "error": {"type": "RuntimeError", "message": "RuntimeError: a wheel came off (--debug shows where)"}
+    }
+    assert "Traceback" in daedal("list", "--debug").err
+
+
+def test_what_libraries_print_does_not_mix_with_the_answer(tmp_path):
+    code = """
+import os, subprocess, sys
+from daedal.cli import browse, main
+def loud(*, can: str = None):
+    print("from python"); os.write(1, b"from c\\n"); subprocess.run(["echo", "from a child"])
+    return real(can=can)
+real = browse.list_systems
+from daedal.cli import app
+app.COMMANDS["list"] = (loud, (), "")
+sys.exit(main.run(["list", "--json"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith('{"systems": [')
+    assert done.stdout.count("\n") == 1
+    assert sorted(done.stderr.splitlines()) == ["from a child", "from c", "from python"]

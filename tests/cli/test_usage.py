@@ -1,0 +1,101 @@
+"""What is typed wrongly: one sentence on stderr, status 2, no traceback, and one object on stdout with --json."""
+
+import json
+
+import pytest
+
+WRONG = {
+    "train vea digits": "No system is called 'vea'. Did you mean 'vae'?",
+    "train vea --help": "No system is called 'vea'. Did you mean 'vae'?",
+    "train vae digits --latnt 4": "There is no flag --latnt. Did you mean '--latent'?",
+    "train vae digits --stpes 4": "There is no flag --stpes. Did you mean '--steps'?",
+    "train vae digits --beta -1": "'beta' of VAE must be a float in [0, inf); got -1.",
+    "train vae digits --beta=-1e3": "'beta' of VAE must be a float in [0, inf); got -1000.0.",
+    "train vae digits --beta much": "'beta' of VAE must be a float in [0, inf); got 'much'.",
+    "train vae digits --latent 2.5": "'latent' of VAE must be an integer in [1, inf), or None; got 2.5.",
+    "train vae digits --kl open": "'kl' of VAE must be one of 'closed', 'sampled'; got 'open'.",
+    "train vae digits --steps 0": "'steps' of train must be an integer in [1, inf); got 0.",
+    "train vae digits --precision int8": "'precision' of train must be one of 'float32', 'bf16'; got 'int8'.",
+    "train vae digits --steps": "'steps' is missing its value; --help shows what goes where.",
+    "train vae digits toys": "'toys' is one word too many; --help shows what goes where.",
+    "train vae": "Say what to train on what, such as 'daedal train vae digits'; --help shows more.",
+    "train vae nodata": "'nodata' does not exist",
+    "train vae digits --steps 1 --seconds 1": "Give train a budget in steps or in seconds, not both.",
+    "train vae digits --given lable": "The data has no field 'lable'. Did you mean 'label'? Its fields are x, label.",
+    "train pixelcnn toy:ring8": "'pixelcnn' models Images or Labels, and 'x' is Vectors(dim=2).",
+    "train vae digits --device abacus": "'device' must be auto, cpu or cuda; got 'abacus'.",
+    "train --resume nowhere": "nowhere does not exist; give the folder of a run.",
+    "train --resume nowhere --rate 1": "--resume RUN keeps the run's settings, and takes only --steps and --device;",
+    "sample nowhere": "nowhere does not exist; give the folder of a run.",
+    "sample": "'RUN' is missing its value; --help shows what goes where.",
+    "evaluate nowhere digits": "nowhere does not exist; give the folder of a run.",
+    "doctor nowhere": "nowhere",
+    "info vea": "No system is called 'vea'. Did you mean 'vae'?",
+    "cite vea": "No system is called 'vea'. Did you mean 'vae'?",
+    "list --can fly": "No capability is called 'fly'.",
+    "compare digits --systems vae,gna": "No system is called 'gna'. Did you mean 'gan'?",
+    "compare digits --seconds 0": "'seconds' of compare must be a float in (0, inf); got 0.",
+    "compare nodata": "'nodata' does not exist",
+    "data nodata": "'nodata' does not exist",
+    "data digits --out x.txt": "'out' of data must end in .png; got 'x.txt'.",
+    "data digits --size large": "'size' must be an integer in [1, 8192], or height x width such as '32x24'",
+    "reproduce": "Say whose claims to measure",
+    "reproduce vae --seeds a,b": "'seeds' of reproduce must be integers in [0, inf) with commas between; got 'a,b'.",
+    "reproduce nothing": "'nothing' has no claims.",
+    "trian vae digits": "Unknown command 'trian'. Did you mean 'train'?",
+    "train vae digits --plugin nowhere.py": "The plugin 'nowhere.py' does not exist",
+    "train vae digits --plugin no.such.module": "The plugin 'no.such.module' is no module that can be imported",
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("line", list(WRONG))
+def test_a_mistake_is_one_sentence(daedal, tmp_path, line):
+    answer = daedal(*line.split())
+    assert answer.status == 2
+    assert answer.out == ""
+    assert answer.err.startswith("daedal: " + WRONG[line])
+    assert answer.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("line", ["train vea digits", "train vae digits --beta -1", "sample nowhere", "data nodata"])
+def test_a_mistake_is_one_object_for_programs(daedal, line):
+    answer = daedal(*line.split(), "--json")
+    assert answer.status == 2
+    assert answer.out.count("\n") == 1
+    assert answer.json.keys() == {"error"}
+    assert answer.json["error"].keys() == {"type", "message"}
+    assert answer.json["error"]["message"].startswith(WRONG[line])
+    assert answer.json["error"]["type"] != "CoercionError"
+
+
+def test_debug_shows_the_traceback(daedal):
+    answer = daedal("train", "vea", "digits", "--debug")
+    assert answer.status == 2
+    assert "Traceback (most recent call last)" in answer.err
+    assert answer.err.rstrip().endswith("Did you mean 'vae'?")
+
+
+def test_nothing_typed_shows_the_help(daedal):
+    answer = daedal()
+    assert answer.status == 0
+    assert "Usage: daedal COMMAND" in answer.out
+
+
+def test_the_version(daedal):
+    from daedal.version import VERSION
+
+    assert daedal("--version").out.strip() == VERSION
+
+
+def test_flags_may_come_before_the_name(daedal, tmp_path):
+    typed = ["--steps", "1", "--mirror", "vae", "--latent", "2", "digits", "--hidden", "4,4", "--out", "run", "--json"]
+    answer = daedal("train", *typed)
+    assert answer.status == 0, answer.err
+    options = json.loads((tmp_path / "run" / "system.json").read_text())["options"]
+    assert (options["latent"], options["hidden"]) == (2, [4, 4])
