@@ -86,9 +86,9 @@ COLUMNS = (
            "for a system that copies nothing."),
     Column("images-per-second", "Samples/s", "Cost", "higher", lambda v: "–" if v is None else
            (significant(3)(v) if v < 100 else fixed(0)(v)), "Samples drawn in a second."),
-    Column("train-seconds", "Training s", "Cost", None, fixed(1), "Seconds of training."),
+    Column("train-seconds", "Seconds", "Cost", None, fixed(1), "Seconds of training."),
     Column("parameters", "Parameters", "Cost", None, counted, "How many numbers were learned."),
-    Column("peak-memory-mb", "Memory MB", "Cost", "lower", fixed(0), "Largest resident memory of the process."),
+    Column("peak-memory-mb", "MB", "Cost", "lower", fixed(0), "Largest resident memory of the process."),
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from daedal.evaluate import progress
 from daedal.evaluate.columns import in_order
 from daedal.evaluate.comparison import FORMAT, ROWS, Comparison
 from daedal.evaluate.contenders import Contender, contenders
-from daedal.evaluate.features import feature_space
+from daedal.evaluate.features import feature_space, space_name
 from daedal.evaluate.handover import hand_over_data, hand_over_system
 from daedal.evaluate.machine import cores, machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
@@ -155,6 +155,9 @@ class _Contest:
 
     def _prepare_features(self) -> None:
         """Train the net that compares items, if it is not at hand, so that it is no part of any system's process."""
+        name = space_name(self.data, self.terms.x)
+        if name not in (None, "raw", "digits"):
+            self.display.note(f"Getting the features ready in which items are compared (fd-{name}) ...")
         with contextlib.suppress(OSError):
             feature_space(self.data, self.terms.x)
 

@@ -15,12 +15,18 @@ from daedal.data.grid import image_grid
 from daedal.evaluate.markup import Markup, element, join
 
 Points = Sequence[tuple[float, float]]
+Box = tuple[float, float, float, float]
 
 GRID_PIXELS = 640  # about how wide a grid is made: twice what the page shows, for fine screens
 STEEP = 5.0  # a curve whose first tenth takes more than this many times the range of the rest is cut at the top
 LINE_POINTS = 300  # more than this many points of a curve cannot be seen
 WIDTH, HEIGHT = 460, 230  # of a chart, in its own units
+MAP_HEIGHT = 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 34  # margins for the axes
+
+# Where a label may stand beside its point: close by, then further off with a line to it.
+PLACES = [(9.0, 4.0, "start"), (-9.0, 4.0, "end"), (7.0, -7.0, "start"), (7.0, 15.0, "start")]
+PLACES += [(dx, float(dy), "start") for dx in (22.0, 90.0) for r in range(7) for dy in (4 - 14 * r, 4 + 14 * r)]
 
 
 # -- images
@@ -92,14 +98,14 @@ def line_chart(series: Mapping[str, Points], x_title: str, y_title: str) -> Mark
 def label_chart(points: Mapping[str, tuple[float, float]], x_title: str, y_title: str) -> Markup:
     """Named points with coordinates in [0, 1], the axes cut to what they need."""
     spans = [_round_span([point[axis] for point in points.values()]) for axis in (0, 1)]
-    frame = Frame(spans[0], spans[1], height=340)
+    frame = Frame(spans[0], spans[1], height=MAP_HEIGHT)
     places = {name: frame.place(*point) for name, point in points.items()}
     boxes = [(x - 6, y - 6, x + 6, y + 6) for x, y in places.values()]  # what labels may not cover
     marks = []
     for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
         label, box = _free_place(name, x, y, boxes)
         boxes.append(box)
-        marks += [element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4.5, class_="dot"), label]
+        marks += [*label, element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4.5, class_="dot")]
     return frame.draw(marks, x_title, y_title)
 
 
@@ -109,27 +115,25 @@ def _round_span(values: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low), min(1.0, high) if max(values) <= 1 else high
 
 
-def _free_place(name: str, x: float, y: float, boxes: Sequence[tuple]) -> tuple[Markup, tuple]:
-    """A label beside its point where it covers least of `boxes`, and the label's own box."""
-    width = 6.6 * len(name)
-    best = None
-    for dx, dy, anchor in ((9, 4, "start"), (-9, 4, "end"), (0, -9, "middle"), (0, 19, "middle"),
-                           (7, -6, "start"), (7, 14, "start"), (-7, -6, "end"), (-7, 14, "end")):  # fmt: skip
-        left = x + dx - {"start": 0, "end": width, "middle": width / 2}[anchor]
+def _free_place(name: str, x: float, y: float, boxes: Sequence[Box]) -> tuple[list[Markup], Box]:
+    """A label near its point where it covers least of `boxes`, with a line to it if it is far; and its box."""
+    width = 6.8 * len(name)
+    best: tuple[float, list[Markup], Box] | None = None
+    for far, (dx, dy, anchor) in enumerate(PLACES):
+        left = x + dx - (width if anchor == "end" else 0)
         box = (left, y + dy - 11, left + width, y + dy + 3)
-        cost = sum(_overlap(box, other) for other in boxes)
-        cost += 1e3 * (box[0] < LEFT or box[2] > WIDTH or box[1] < 0)
+        outside = box[0] < LEFT or box[2] > WIDTH or box[1] < 0 or box[3] > MAP_HEIGHT - BOTTOM + 4
+        cost = sum(_overlap(box, other) for other in boxes) + 1e4 * outside + far
         if best is None or cost < best[0]:
-            best = (
-                cost,
-                element("text", name, x=f"{x + dx:.1f}", y=f"{y + dy:.1f}", text_anchor=anchor, class_="label"),
-                box,
-            )
+            text = element("text", name, x=f"{x + dx:.1f}", y=f"{y + dy:.1f}", text_anchor=anchor, class_="label")
+            edge = {"x2": f"{x + dx - 3:.1f}", "y2": f"{y + dy - 4:.1f}"}
+            line = element("line", x1=f"{x:.1f}", y1=f"{y:.1f}", **edge, class_="leader") if abs(dx) > 9 else None
+            best = (cost, [part for part in (line, text) if part is not None], box)
     assert best is not None
     return best[1], best[2]
 
 
-def _overlap(a: tuple, b: tuple) -> float:
+def _overlap(a: Box, b: Box) -> float:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
@@ -163,7 +167,7 @@ class Frame:
     def draw(self, marks: Sequence[Markup], x_title: str, y_title: str) -> Markup:
         """The chart: grid lines, numbers, titles and the marks."""
         parts: list[Markup] = []
-        for y in ticks(*self.y, 4):
+        for y in ticks(*self.y, 5):
             _, py = self.place(self.x[0], y)
             parts += [element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{py:.1f}", y2=f"{py:.1f}", class_="rule")]
             parts += [element("text", _tick(y), x=LEFT - 7, y=f"{py + 4:.1f}", text_anchor="end", class_="tick")]

@@ -17,6 +17,9 @@ Event = Mapping[str, Any]
 class Display(Protocol):
     """Who is told what happens."""
 
+    def note(self, words: str) -> None:
+        """Something about the comparison as a whole."""
+
     def start(self, system: str, repeat: int) -> None:
         """A system begins (again)."""
 
@@ -39,6 +42,9 @@ def display(systems: Sequence[str], repeats: int = 1, stream: TextIO | None = No
 class Silent:
     """Says nothing."""
 
+    def note(self, words: str) -> None:
+        """Nothing."""
+
     def start(self, system: str, repeat: int) -> None:
         """Nothing."""
 
@@ -58,6 +64,10 @@ class Lines:
     def __init__(self, systems: Sequence[str], repeats: int, stream: TextIO):
         self.width, self.repeats, self.stream = max(map(len, systems)), repeats, stream
         self.loss = ""
+
+    def note(self, words: str) -> None:
+        """Say it."""
+        print(words, file=self.stream, flush=True)
 
     def start(self, system: str, repeat: int) -> None:
         """Say that it begins."""
@@ -99,6 +109,10 @@ class Bars:
         self.bars = Progress(*columns, console=Console(file=stream), refresh_per_second=8)
         self.tasks = {name: self.bars.add_task("", total=1.0, system=name, words="waits") for name in systems}
         self.bars.start()
+
+    def note(self, words: str) -> None:
+        """Say it above the bars."""
+        self.bars.console.print(words, markup=False, highlight=False)
 
     def start(self, system: str, repeat: int) -> None:
         """Its bar begins anew."""

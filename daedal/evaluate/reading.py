@@ -28,6 +28,7 @@ NORMAL = 1.96  # 95 % of a normal distribution lies within it
 TIMING_TOLERANCE = 0.2  # one timing on a shared machine is good to about this share
 BITS_TOLERANCE = 0.01  # bits/dim, where no spread is known: less than seeds move it
 MEMORISED_Z = 3.0  # standard errors over one half: 8 systems and chance alone rarely reach it
+LEAST_PRECISION = 0.2  # samples far from all data have the same few nearest items: a share of them says nothing
 SHARES = ("precision", "recall", "coverage", "memorised")  # means of yes or no over n items
 
 
@@ -156,13 +157,19 @@ def _likelihood(rows: Sequence[Row]) -> Sentence | None:
         text = f"{clear['system']}: {show(clear['system'])} bits/dim ({of}), ahead of {_list(others, show)}."
         return Sentence("Best likelihood", text, "winner", (clear["system"],))
     parts = [_lowest(group, kind, show) for kind, group in kinds.items() if group]
-    if len(kinds["exact"]) and len(known) > len(kinds["exact"]):
-        parts.append("What a bound or an estimate stands for may be lower or higher, so they are not ranked together.")
-    elif kinds["bound"] and len(known) > 1:
+    exact, bounds = (_lowest_known(kinds[kind]) for kind in ("exact", "bound"))
+    if exact and bounds and _value(known, bounds[0]) < _value(known, exact[0]):
+        parts.append(f"{bounds[0]} is surely better than {exact[0]}, since its true value is lower still.")
+        return Sentence("Best likelihood", " ".join(parts), "tie", (bounds[0],))
+    if exact and len(known) > len(kinds["exact"]):
+        parts.append("What a bound or an estimate stands for may be lower, so they are not ranked with it.")
+    elif bounds and len(known) > 1:
         parts.append("A bound may be loose, so the lowest bound need not be the best model.")
-    tone: Tone = "winner" if len(kinds["exact"]) and len(_exact_leaders(kinds["exact"])) == 1 else "tie"
-    systems = tuple(_exact_leaders(kinds["exact"])) or tuple(_exact_leaders(kinds["bound"]))
-    return Sentence("Best likelihood", " ".join(parts), tone, systems)
+    return Sentence("Best likelihood", " ".join(parts), "winner" if len(exact) == 1 else "tie", tuple(exact or bounds))
+
+
+def _value(rows: Sequence[Row], system: str) -> float:
+    return next(row["metrics"]["bits-per-dim"]["value"] for row in rows if row["system"] == system)
 
 
 def _surely_best(known: Sequence[Row]) -> Row | None:
@@ -180,12 +187,12 @@ def _surely_best(known: Sequence[Row]) -> Row | None:
     return None
 
 
-def _exact_leaders(rows: Sequence[Row]) -> list[str]:
+def _lowest_known(rows: Sequence[Row]) -> list[str]:
     return leaders("bits-per-dim", rows) or [row["system"] for row in rows[:1]]
 
 
 def _lowest(rows: Sequence[Row], kind: str, show: Callable[[str], str]) -> str:
-    tied = _exact_leaders(rows)
+    tied = _lowest_known(rows)
     if len(rows) == 1:
         words = {"exact": "The only exact value is", "bound": "The only bound is", "estimate": "The only estimate is"}
         return f"{words[kind]} {tied[0]}'s, {show(tied[0])} bits/dim."
@@ -197,7 +204,9 @@ def _lowest(rows: Sequence[Row], kind: str, show: Callable[[str], str]) -> str:
 
 def _memorised(row: Row) -> Sentence | None:
     share, copies = measured(row, "memorised"), row.get("exact_copies") or 0.0
-    over = share is not None and share - 0.5 > MEMORISED_Z * _memorised_error(row)
+    sharp = measured(row, "precision")
+    lost = sharp is not None and sharp < LEAST_PRECISION
+    over = share is not None and not lost and share - 0.5 > MEMORISED_Z * _memorised_error(row)
     if not over and not copies:
         return None
     said = []

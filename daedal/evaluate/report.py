@@ -119,6 +119,9 @@ def table(rows: Sequence[Record], names: Sequence[Column]) -> Markup:
     best = {name: leading for name, leading in best.items() if len(leading) <= max(1, len(rows) // 2)}
     head = [element("tr", _groups(names), class_="groups"), element("tr", element("th", "System"), map_titles(names))]
     body = [element("tr", _row(row, names, best)) for row in rows]
+    if floors := {c.name: floor for c in names if (floor := _floor(rows, c.name)) is not None}:
+        cells = [element("td", c.show(floors[c.name]) if c.name in floors else "") for c in names]
+        body.append(element("tr", element("td", "real items"), cells, class_="floors"))
     return element("div", element("table", element("thead", head), element("tbody", body)), class_="scroll")
 
 
@@ -157,12 +160,19 @@ def _cell(row: Record, shown: Column, best: Sequence[str]) -> Markup:
         class_ = "best" if len(best) == 1 else "tied"
     several = len(row.get("runs", [])) > 1 and measure.get("spread") and shown.name not in STEADY
     notes = [f"± {shown.show(measure['spread'])}"] if several else []
-    if measure.get("floor") is not None:
+    if measure.get("floor") is not None and shown.name.startswith(("fd-", "kid-")):
         notes.append(f"floor {significant(2)(measure['floor'])}")
     if shown.name == "bits-per-dim":
         notes.append(measure.get("kind") or "")
     value = element("span", shown.show(measure["value"]), class_=class_)
     return element("td", value, [element("small", note) for note in notes if note])
+
+
+def _floor(rows: Sequence[Record], name: str) -> float | None:
+    """The mean floor of a measure: it differs a little between repeats, not between systems."""
+    floors = [row["metrics"][name].get("floor") for row in rows if name in row.get("metrics", {})]
+    known = [floor for floor in floors if floor is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _best_exact(rows: Sequence[Record]) -> list[str]:
@@ -173,7 +183,8 @@ def _best_exact(rows: Sequence[Record]) -> list[str]:
 def _table_legend(rows: Sequence[Record]) -> Markup:
     text = (
         "Arrows point to the better direction. The best value of a column is coloured; underlined ones cannot be told "
-        "apart from it, and are not marked where they are most. Of likelihoods only exact values are marked."
+        "apart from it, and are not marked where they are most. Of likelihoods only exact values are marked. Real "
+        "items are training items in the place of samples: they give the floor under a distance."
     )
     if any(len(row.get("runs", [])) > 1 for row in rows):
         text += " Values are means over repeats, ± their standard deviation."

@@ -58,7 +58,7 @@ def test_the_best_exact_value_is_told_beside_bounds_but_not_ranked_with_them():
     text = said["Best likelihood"].text
     assert "The only exact value is a's, 1.900 bits/dim." in text
     assert "The only bound is b's, 2.300 bits/dim." in text
-    assert "not ranked together" in text
+    assert "not ranked with it" in text
     assert "ahead of" not in text
 
 
@@ -68,6 +68,13 @@ def test_a_bound_below_every_exact_value_is_surely_better():
     assert said["Best likelihood"].text == (
         "a: 1.900 bits/dim (a bound, so its true value is lower still), ahead of b (2.300)."
     )
+
+
+def test_a_bound_below_an_exact_value_beats_it_even_where_nobody_wins():
+    rows = [row("a", bits_per_dim=bits(3.0, "exact")), row("b", bits_per_dim=bits(2.6, "bound"))]
+    said = topics([*rows, row("c", bits_per_dim=bits(2.8, "bound"))])["Best likelihood"]
+    assert (said.tone, said.systems) == ("tie", ("b",))
+    assert said.text.endswith("b is surely better than a, since its true value is lower still.")
 
 
 @pytest.mark.parametrize("kind", ["bound", "estimate"])
@@ -110,6 +117,7 @@ def test_memorisation_is_warned_of_beyond_chance_only():
     assert "Copies" not in topics([row("a", memorised=0.55)])
     warning = topics([row("a", memorised=0.6)])["Copies"]
     assert (warning.tone, warning.systems) == ("warning", ("a",))
+    assert "Copies" not in topics([row("a", memorised=0.6, precision=0.1)])  # far from all data
     assert "3.0% are exact copies" in topics([row("a", memorised=0.5, copies=0.03)])["Copies"].text
     assert "Copies" not in topics([row("a", repeats=2, memorised={"value": 0.6, "spread": 0.1})])
 

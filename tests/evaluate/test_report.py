@@ -134,8 +134,9 @@ def test_what_people_named_is_escaped(record, folder):
 
 def test_the_table_says_what_the_rows_say(record, folder):
     rows = {cells[0].rstrip("|"): cells[1:] for cells in Page(render(record, folder)).rows}
-    assert rows["good"] == ["12.3|floor 1.5|", "0.90|floor 0.95|", "0.80|", "2.500|bound|", "1,234|"]
+    assert rows["good"] == ["12.3|floor 1.5|", "0.90|", "0.80|", "2.500|bound|", "1,234|"]
     assert rows["worse"][0] == "99.9|floor 1.5|"
+    assert rows["real items"] == ["1.50|", "0.95|", "", "", ""]
     assert rows["bad"] == ["It broke.|"]
     assert rows["System"] == ["FD-digits| ↓|", "Precision| ↑|", "Coverage| ↑|", "Bits/dim| ↓|", "Samples/s| ↑|"]
 
