@@ -335,7 +335,7 @@ def given_is_checked(case: Case) -> None:
         {"label": label[:2]},
     ]
     for given in bad:
-        with pytest.raises(ValueError, match="expected|must"):
+        with pytest.raises(ValueError, match=r"expected|must"):
             system.sample(3, given=given)
     system.sample(3, given={"label": label[:1]})
 
