@@ -33,6 +33,7 @@ from daedal.spaces import Images, Space
 LikelihoodName = Literal["gaussian", "bernoulli", "binomial", "logistic", "categorical"]
 FEW_LEVELS = 32  # a binomial of so many levels is about as wide as data are uncertain; of 256, far too narrow
 MOST_LEVELS = 256
+SPEED = 10.0  # Adam moves all parameters equally fast; the log of a scale has further to go than a weight
 
 
 class Likelihood(nn.Module, ABC):
@@ -56,19 +57,19 @@ class Likelihood(nn.Module, ABC):
 
 
 class _Gaussian(Likelihood):
-    """One variance for all numbers, sigma^2 = floor^2 + exp(2 free): learned, and bounded so that it cannot diverge."""
+    """One variance for all numbers, sigma^2 = floor^2 + exp(2 SPEED free): learned, and bounded below."""
 
     measure = "lebesgue"
 
     def __init__(self, floor: float):
         super().__init__()
         self.floor = floor
-        self.free = nn.Parameter(torch.tensor(-1.0))  # well under the data's spread, so that codes are worth their cost
+        self.free = nn.Parameter(torch.tensor(-1.0 / SPEED))  # under the data's spread, so that codes are worth it
 
     @property
     def log_variance(self) -> Tensor:
         """log sigma^2, a scalar."""
-        return torch.logaddexp(2 * self.free, self.free.new_tensor(2 * math.log(self.floor)))
+        return torch.logaddexp(2 * SPEED * self.free, self.free.new_tensor(2 * math.log(self.floor)))
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         return P.gaussian_log_prob(x, outputs.squeeze(1), self.log_variance).flatten(1).sum(1)
@@ -111,12 +112,12 @@ class _Logistic(Likelihood):
     def __init__(self, space: Images, floor: float):
         super().__init__()
         self.space, self.floor = space, floor
-        self.free = nn.Parameter(torch.tensor(-2.0))
+        self.free = nn.Parameter(torch.tensor(-2.0 / SPEED))
 
     @property
     def log_scale(self) -> Tensor:
         """log of the scale, a scalar; sigma is pi / sqrt(3) times the scale."""
-        return torch.logaddexp(self.free, self.free.new_tensor(math.log(self.floor)))
+        return torch.logaddexp(SPEED * self.free, self.free.new_tensor(math.log(self.floor)))
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         mean = outputs.squeeze(1).tanh()

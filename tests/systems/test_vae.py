@@ -7,6 +7,7 @@ import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from daedal.play.turn import Batch
+from daedal.probability.likelihoods import SPEED
 from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.autoencoders.vae import VAE
 
@@ -39,7 +40,7 @@ def linear_vae(exact=True):
         encoder.weight[:LATENT] = weight.T / spread[:, None]
         encoder.bias[:LATENT] = -(weight.T @ offset) / spread + (0.0 if exact else 0.2)
         encoder.bias[LATENT:] = torch.log(sigma**2 / spread) + (0.0 if exact else 0.3)
-        vae.observation.free.fill_(0.5 * math.log(sigma**2 - 1e-12))
+        vae.observation.free.fill_(0.5 * math.log(sigma**2 - 1e-12) / SPEED)
     scale = torch.diag(vae.standardise.scale)
     covariance = scale @ (weight @ weight.T + sigma**2 * torch.eye(DIM, dtype=torch.float64)) @ scale
     density = MultivariateNormal(vae.standardise.inverse(offset), covariance)
