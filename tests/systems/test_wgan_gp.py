@@ -92,6 +92,18 @@ def test_clipping_bounds_every_parameter_after_every_turn_of_the_critic():
     assert system.critic.network[0].bias[:2].tolist() == pytest.approx([0.02, -0.001])
 
 
+def test_clipping_trains_as_its_own_paper_does():
+    clipped = WGANGP(Vectors(2), constraint="clipping")
+    players = clipped.players()
+    assert all(player.optimizer is torch.optim.RMSprop for player in players.values())
+    assert [player.rate(0.5) for player in players.values()] == [5e-5, 5e-5]
+
+
+def test_large_images_are_learned_at_the_papers_rate():
+    assert WGANGP(Images(3, 64, 64), width=2).recipe.rate == WGANGP.paper.recipe.rate == 1e-4
+    assert WGANGP(Images(1, 8, 8), width=2).recipe.rate > 1e-4
+
+
 def test_a_short_run_on_digits_is_finite_spread_and_unsaturated():
     columns, train, _ = digits()
     data = _data(columns, train)

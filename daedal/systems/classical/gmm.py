@@ -56,7 +56,7 @@ class GMM(System, Samples, Scores):
         year=1977,
         venue="Journal of the Royal Statistical Society, Series B, 39(1)",
         space={"space": "Vectors", "dim": 1},
-        options={"components": 2, "floor": 0.0},
+        options={"components": 2, "floor": 0.0},  # its example in general form: the paper reports no run
         recipe=Recipe(steps=200),
     )
     recipe = Recipe(batch_size=256, steps=200)

@@ -74,6 +74,8 @@ class WGANGP(System, Samples):
         self.width = width or default_width(x)
         if x.dim > LARGE:
             self.recipe = replace(self.recipe, rate=self.paper.recipe.rate)
+        if constraint == "clipping":
+            self.recipe = replace(self.recipe, rate=5e-5)  # as Arjovsky et al. 2017 have it
         self.critic_steps, self.penalty_weight = critic_steps, penalty_weight
         self.constraint, self.clip_limit = constraint, clip_limit
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
