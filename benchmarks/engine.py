@@ -29,7 +29,7 @@ DATA = daedal.load_data("digits")
 
 
 def vae() -> VAE:
-    system = daedal.create("vae", DATA, latent=LATENT, hidden=HIDDEN, likelihood="binomial", activation="relu")
+    system = daedal.create("vae", DATA, latent=LATENT, hidden=HIDDEN, dropout=0.0, activation="relu")
     system.players = lambda: {  # type: ignore[method-assign]
         "model": Player(system.parameters(), rate=Rate(RATE, cosine()), average=Average(DECAY), clip=CLIP)
     }
