@@ -1,0 +1,235 @@
+"""Every kind of bad input that a person has: one sentence that says what to do, status 2 or 1, nothing half-written."""
+
+import gzip
+import json
+import os
+import pickle
+import resource
+import shutil
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+TINY = ("--hidden", "8", "--latent", "2", "--steps", "2", "--batch-size", "10")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def picture(path, size=(8, 8), seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 255, (*size, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def pictures(folder, n=14):
+    for i in range(n):
+        picture(folder / f"{i}.png", seed=i)
+    return folder
+
+
+def empty_folder(here):
+    (here / "src").mkdir()
+
+
+def text_named_png(here):
+    (pictures(here / "src") / "note.png").write_text("hello")
+
+
+def truncated_jpeg(here):
+    whole = picture(pictures(here / "src") / "cut.jpg", (64, 64)).read_bytes()
+    (here / "src" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+
+
+def zero_bytes(here):
+    (pictures(here / "src") / "nothing.png").write_bytes(b"")
+
+
+def bomb(here):
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header
+    crc = struct.pack(">I", __import__("zlib").crc32(b"IHDR" + header))
+    (pictures(here / "src") / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + crc)
+
+
+def mixed_sizes(here):
+    picture(pictures(here / "src") / "wide.png", (8, 12))
+
+
+def three_images(here):
+    pictures(here / "src", 3)
+
+
+def array_with_nan(here):
+    x = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+    x[3, 1] = np.nan
+    np.save(here / "src.npy", x)
+
+
+def wrong_magic_number(here):
+    (here / "src").mkdir()
+    for name, n in (("train", 20), ("t10k", 5)):
+        images = struct.pack(">IIII", 9999, n, 8, 8) + bytes(n * 64)
+        labels = struct.pack(">II", 2049, n) + bytes(n)
+        (here / "src" / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        (here / "src" / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def pickle_that_names_a_class(here):
+    folder = here / "src"
+    folder.mkdir(parents=True)
+    for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"):
+        (folder / name).write_bytes(pickle.dumps({b"data": Evil(), b"labels": [0]}))
+
+
+def zip_that_climbs(here):
+    picture(here / "a.png")
+    with zipfile.ZipFile(here / "src.zip", "w") as file:
+        file.write(here / "a.png", "../x.png")
+    (here / "a.png").unlink()
+
+
+def unreadable_cache(here, monkeypatch):
+    pictures(here / "src")
+    (here / "file").write_text("")
+    monkeypatch.setenv("DAEDAL_CACHE", str(here / "file" / "cache"))
+
+
+SOURCES = {  # the source's maker, how it is typed, words of the answer
+    "empty folder": (empty_folder, "src", ("no images",)),
+    "text named png": (text_named_png, "src", ("note.png", "--skip-bad")),
+    "truncated jpeg": (truncated_jpeg, "src", ("cut.jpg", "--skip-bad")),
+    "zero bytes": (zero_bytes, "src", ("nothing.png", "--skip-bad")),
+    "decompression bomb": (bomb, "src", ("bomb.png", "--skip-bad")),
+    "mixed sizes": (mixed_sizes, "src", ("--size",)),
+    "three images": (three_images, "src", ("at least 10 training items",)),
+    "array with NaN": (array_with_nan, "src.npy", ("item 3", "--skip-bad")),
+    "wrong magic number": (wrong_magic_number, "mnist:src", ("0000270f", "IDX")),
+    "pickle that names a class": (pickle_that_names_a_class, "cifar10:src", ("data_batch_1",)),
+    "zip that climbs": (zip_that_climbs, "src.zip", ("../x.png",)),
+}
+
+
+def one_sentence(answer, status, *words):
+    assert answer.status == status, answer.err
+    assert answer.out == ""
+    assert answer.err.startswith("daedal: ")
+    assert "Traceback" not in answer.err
+    for word in words:
+        assert word in answer.err
+
+
+@pytest.mark.parametrize("case", list(SOURCES))
+def test_a_bad_source_is_status_2_and_leaves_nothing(daedal, tmp_path, case):
+    make, typed, words = SOURCES[case]
+    make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    one_sentence(daedal("train", "vae", typed, "--out", "run", *TINY), 2, *words)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_cache_that_cannot_be_written_is_named(daedal, tmp_path, monkeypatch):
+    unreadable_cache(tmp_path, monkeypatch)
+    one_sentence(daedal("train", "vae", "src", "--out", "run", *TINY), 2, "DAEDAL_CACHE")
+
+
+# -- runs
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    from daedal import load_data, train
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    train("vae", load_data("digits", n=60), steps=2, save_every=1, out=folder, hidden=(8,), latent=2, batch_size=10)
+    return folder
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "run")
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def test_weights_cut_in_half(daedal, run):
+    cut(run / "weights.safetensors")
+    one_sentence(daedal("sample", "run"), 2, "weights.safetensors is damaged")
+
+
+def test_weights_of_another_shape(daedal, run):
+    tensors = load_file(run / "weights.safetensors")
+    name = next(key for key in sorted(tensors) if tensors[key].ndim == 2)
+    save_file(tensors | {name: tensors[name][:-1].clone()}, run / "weights.safetensors")
+    one_sentence(daedal("sample", "run"), 2, name, "has shape")
+
+
+@pytest.mark.parametrize("command", [("sample", "run"), ("evaluate", "run"), ("train", "--resume", "run")])
+def test_a_run_of_an_unknown_version(daedal, run, command):
+    record = json.loads((run / "system.json").read_text())
+    (run / "system.json").write_text(json.dumps(record | {"format": 99}))
+    one_sentence(daedal(*command), 2, "has format 99, this version reads 1; use the Daedal that wrote it")
+
+
+def test_one_checkpoint_cut_is_named_and_the_one_before_is_used(daedal, run):
+    newest = max((run / "training").glob("step-*.safetensors"))
+    cut(newest)
+    answer = daedal("train", "--resume", "run", "--steps", 3)
+    assert answer.status == 0
+    assert newest.name in answer.err
+
+
+def test_every_checkpoint_cut(daedal, run):
+    for file in (run / "training").glob("step-*.safetensors"):
+        cut(file)
+    answer = daedal("train", "--resume", "run", "--steps", 3)
+    assert answer.status == 2
+    assert "Traceback" not in answer.err
+
+
+def test_an_output_folder_that_holds_another_run(daedal, run):
+    one_sentence(daedal("train", "vae", "digits", "--out", "run", *TINY), 2, "run is not empty", "--overwrite")
+
+
+def test_a_run_that_another_trainer_holds(daedal, run):
+    with FileLock(run / "training" / "lock"):
+        one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "is being trained by another process")
+
+
+def test_another_fingerprint_on_resume(daedal, run):
+    file = run / "training" / "run.json"
+    record = json.loads(file.read_text())
+    record["source"]["n"] = 61
+    file.write_text(json.dumps(record))
+    one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "the fingerprints differ")
+
+
+def test_settings_cut_in_half(daedal, run):
+    cut(run / "training" / "run.json")
+    one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "run.json is damaged")
+
+
+def test_a_full_disk_while_resuming_keeps_what_was_saved(daedal, run):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        one_sentence(daedal("train", "--resume", "run", "--steps", 4), 1, "what was saved before is kept")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert daedal("train", "--resume", "run", "--steps", 4).status == 0
+    assert daedal("sample", "run").status == 0
