@@ -17,7 +17,7 @@ from daedal.nn.modes import evaluating
 from daedal.play.system import System
 from daedal.play.turn import Batch
 from daedal.spaces import Labels, Vectors
-from daedal.systems.storage import load, read_description
+from daedal.systems.storage import load
 
 LOOKED_AT = 64  # items: enough for means of distances, few enough for slow samplers
 ALIKE = 0.3  # of the data's mean distance between items: blurred but whole models stay above 0.6
@@ -28,7 +28,9 @@ LAG = 0.05  # of what training has gained: an average that has lost more than th
 OLD_WEIGHT = 0.1  # of the average that stems from the first half of training; a fitting one has forgotten it
 
 
-def check_up(path: Path, data: Data, history: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def check_up(
+    path: Path, data: Data, history: Sequence[Mapping[str, Any]], description: Mapping[str, Any]
+) -> list[Finding]:
     """Findings that need the system of a run folder; [] where it cannot be loaded here or does not fit the data."""
     try:
         system, raw = load(path), load(path, average=False)
@@ -37,7 +39,6 @@ def check_up(path: Path, data: Data, history: Sequence[Mapping[str, Any]]) -> li
     fields = {system.roles["x"]: system.x, **system.given}
     if any(data.fields.get(name) != space for name, space in fields.items()):
         return []
-    description = read_description(path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         found = (

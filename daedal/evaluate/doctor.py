@@ -60,10 +60,13 @@ def examine(path: str | Path, *, data: Data | None = None) -> list[Finding]:
     path = Path(path)
     description, history = {**read_description(path), "rate": _rate_given(path)}, read_log(path)
     found = diagnose(history, description)
-    data = data or _data_of(path)
+    broke = any(finding.code == "not-finite" for finding in found)  # what is kept is from before, and ails of nothing
+    data = None if broke else data or _data_of(path)
     if data is not None:
-        found += check_up(path, data, history)
+        found += check_up(path, data, history, description)
     unique = {finding.code: finding for finding in reversed(found)}
+    if "posterior-collapse" in unique:
+        unique.pop("collapse", None)  # samples are alike because codes say nothing
     return sorted(unique.values(), key=lambda finding: ORDER.index(finding.code))
 
 
@@ -101,7 +104,7 @@ def not_finite(history: Sequence[Line], lines: Sequence[Line], description: Mapp
         return None
     player, term, step = (errors[-1].get(key, "?") for key in ("player", "term", "step"))
     before = course(lines, f"{player}/{term}")
-    was = f" It was {before[-1][1]:.4g} at step {before[-1][0]}." if before else ""
+    was = f" Its last mean was {before[-1][1]:.4g}, after {before[-1][0]} steps." if before else ""
     message = f"The {term} of player '{player}' was no longer finite at step {step}.{was}"
     return Finding("not-finite", message, lower_rate(description, 3))
 
@@ -191,8 +194,8 @@ def posterior_collapse(lines: Sequence[Line], description: Mapping[str, Any]) ->
 def collapse_knob(description: Mapping[str, Any]) -> str:
     """What makes a decoder use its codes."""
     beta = description.get("options", {}).get("beta")
-    if isinstance(beta, (int, float)) and beta > 0.5:
-        return f"--beta {beta / 4:.2g} (it is {beta:g}), or more --steps"
+    if isinstance(beta, (int, float)) and beta > 0:
+        return f"--beta {1.0 if beta > 1 else beta / 4:.2g} (it is {beta:g}), or more --steps"
     return "more --steps"
 
 

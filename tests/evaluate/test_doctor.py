@@ -76,7 +76,7 @@ def test_what_was_not_finite_is_named_with_its_last_value():
     assert finding.code == "not-finite"
     assert "loss of player 'model'" in finding.message
     assert "at step 301" in finding.message
-    assert f"{history[29]['model/loss']:.4g} at step 300" in finding.message
+    assert f"{history[29]['model/loss']:.4g}, after 300 steps" in finding.message
     assert finding.knob == "--rate 0.00033 (it was 0.001)"
 
 
@@ -131,6 +131,8 @@ def test_a_posterior_that_says_nothing_is_found():
     assert finding.code == "posterior-collapse"
     assert finding.knob == "--beta 0.25 (it is 1), or more --steps"
     assert codes(log(model__loss=falling(), model__kl=0.5 * np.ones(200)), VAE) == []
+    (finding,) = diagnose(history, {**VAE, "options": {"latent": 16, "beta": 100.0}})
+    assert finding.knob == "--beta 1 (it is 100), or more --steps"
 
 
 def test_lines_without_numbers_do_no_harm():
@@ -256,12 +258,17 @@ def test_a_good_run_has_no_finding(moons, tmp_path):
     assert examine(tmp_path / "run") == []
 
 
+def test_a_run_whose_codes_say_nothing_is_told_so(moons, tmp_path):
+    train("vae", moons, steps=60, beta=1e4, out=tmp_path / "run", tensorboard=False)
+    assert [finding.code for finding in examine(tmp_path / "run")] == ["posterior-collapse"]
+
+
 def test_a_run_that_broke_says_where(moons, tmp_path):
     with pytest.raises(TrainingError):
         train("vae", moons, steps=200, rate=1e18, out=tmp_path / "run", tensorboard=False)
     found = examine(tmp_path / "run")
     error = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])["error"]
-    assert found[0].code == "not-finite"
+    assert [finding.code for finding in found] == ["not-finite"]
     assert f"'{error['player']}'" in found[0].message
     assert f"at step {error['step']}" in found[0].message
     assert found[0].knob == "--rate 3.3e+17 (it was 1e+18)"
