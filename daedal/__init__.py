@@ -112,11 +112,15 @@ def compare(
     repeats: int = 1,
     seed: int = 0,
     out: str | Path | None = None,
+    **terms: Any,
 ) -> Comparison:
-    """Train systems with the same budget, each in a process of its own, and evaluate them by the same protocol."""
+    """Train systems with the same budget, each in a process of its own, and evaluate them by the same protocol.
+
+    `terms` are overwrite, x, given, options, threads, device and quiet; see `daedal.evaluate.compare.compare`.
+    """
     from daedal.evaluate.compare import compare as run
 
-    return run(names_or_systems, data, seconds=seconds, repeats=repeats, seed=seed, out=out)
+    return run(names_or_systems, data, seconds=seconds, repeats=repeats, seed=seed, out=out, **terms)
 
 
 def show(x: Tensor | Data) -> Image:

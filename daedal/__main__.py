@@ -7,9 +7,13 @@ import sys
 
 def main() -> None:
     """Run one command and exit with its status."""
-    from daedal.cli.main import run
+    try:
+        from daedal.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while importing, or a second Ctrl-C
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

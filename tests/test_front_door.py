@@ -20,7 +20,7 @@ SIGNATURES = {
     "train": "(system_or_name, data, *, steps=None, seconds=None, out=None, seed=0, batch_size=None, device='auto', "
     "resume=False, overwrite=False, **trainer_and_system_options)",
     "load": "(path, *, average=True, system=None, device='cpu')",
-    "compare": "(names_or_systems, data, *, seconds=20, repeats=1, seed=0, out=None)",
+    "compare": "(names_or_systems, data, *, seconds=20, repeats=1, seed=0, out=None, **terms)",
     "show": "(x)",
 }
 EVALUATE = "(system, data, *, n=None, seed=0, metrics=None)"

@@ -65,6 +65,8 @@ def _from_file(path: Path) -> Any:
 
 
 def _from_name(name: str) -> Any:
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -63,6 +63,38 @@ def test_a_place_under_a_file_cannot_be_used(daedal, tmp_path, monkeypatch):
     assert answer.err.count("\n") == 1
 
 
+def test_training_that_goes_wrong_is_status_1_and_names_the_player(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "breaker.py").write_text(BREAKER)
+    typed = ["train", "breaker", "toy:ring8", "--plugin", "breaker", "--limit", 60, "--steps", 9, "--out", "run"]
+    answer = daedal(*typed, "--json")
+    assert answer.status == 1
+    assert answer.json.keys() == {"error"}
+    assert "model" in answer.json["error"]["message"]
+    assert "Traceback" not in answer.err
+    assert (tmp_path / "run" / "system.json").exists()
+
+
+BREAKER = """
+import torch
+from daedal.declare import Paper
+from daedal.play.system import System
+
+
+class Breaker(System):
+    paper = Paper(title="Breaks", authors="Doe, J.", year=2000)
+
+    def __init__(self, x, given=None):
+        super().__init__(x, given)
+        self.level = torch.nn.Parameter(torch.zeros(x.shape))
+        self.register_buffer("rounds", torch.zeros(()))
+
+    def loss(self, batch):
+        self.rounds += 1
+        return ((batch.x - self.level) ** 2).mean() * (float("nan") if self.rounds > 4 else 1.0)
+"""
+
+
 def test_a_bug_is_status_1_and_debug_shows_where(daedal, monkeypatch):
     def broken(**options):
         raise RuntimeError("a wheel\ncame off")
