@@ -16,19 +16,20 @@ from daedal.play.folder import read_log
 Row = Mapping[str, Any]
 
 
-def panels(shown: Exhibits, row: Row) -> Markup:
+def panels(shown: Exhibits, row: Row, given: Sequence[str] = ()) -> Markup:
     """Real items, samples, and each sample's nearest training item at the same place."""
-    return _image_panels(shown, row) if shown.images else _vector_panels(shown, row)
+    return _image_panels(shown, row, given) if shown.images else _vector_panels(shown, row)
 
 
-def _image_panels(shown: Exhibits, row: Row) -> Markup:
+def _image_panels(shown: Exhibits, row: Row, given: Sequence[str]) -> Markup:
     columns = best_columns(shown.real.shape[-1])
     count = min(columns * columns, len(shown.samples), len(shown.real))
+    asked = f"; each given the {' and '.join(given)} of the real item at its place" if given else ""
     copies = row.get("exact_copies")
     copied = "" if copies is None else f" Exact copies: {copies:.1%} of samples."
     figures = [
         _figure(shown.real[:count], columns, "Real.", "Items of the test split, which no system has seen."),
-        _figure(shown.samples[:count], columns, f"Samples of {row['system']}.", "As evaluated, not chosen."),
+        _figure(shown.samples[:count], columns, f"Samples of {row['system']}.", f"As evaluated, not chosen{asked}."),
     ]
     if shown.nearest is not None:
         words = f"The training item nearest to the sample at the same place.{copied}"

@@ -37,7 +37,7 @@ def render(record: Record, folder: Path | None = None) -> str:
         table(rows, names),
         _table_legend(rows),
         element("h2", "System by system"),
-        [_system(row, _exhibits(row, folder), folder) for row in rows],
+        [_system(row, folder, record["settings"].get("given") or ()) for row in rows],
         element("h2", "How it was measured"),
         _method(record, names),
     ]
@@ -194,8 +194,8 @@ def _table_legend(rows: Sequence[Record]) -> Markup:
 # -- one system
 
 
-def _system(row: Record, shown: Exhibits | None, folder: Path | None) -> Markup:
-    runs = row.get("runs") or []
+def _system(row: Record, folder: Path | None, given: Sequence[str]) -> Markup:
+    shown, runs = _exhibits(row, folder), row.get("runs") or []
     facts = [_count(row["steps"], "step") if row.get("steps") is not None else None]
     facts += [f"{row['seconds']:.1f} s" if row.get("seconds") is not None else None]
     if (count := measured(row, "parameters")) is not None:
@@ -207,7 +207,7 @@ def _system(row: Record, shown: Exhibits | None, folder: Path | None) -> Markup:
         parts.append(element("p", row.get("reason") or row["status"], class_="banner"))
         parts += [_trace(run) for run in runs if run.get("trace")]
     if shown is not None:
-        parts.append(panels(shown, row))
+        parts.append(panels(shown, row, given))
     charts = training_charts(runs, folder)
     codes = code_figures(shown) if shown is not None and shown.has_codes else []
     both = [element("div", charts), element("div", codes)] if charts and codes else [*charts, *codes]

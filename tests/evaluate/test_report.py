@@ -179,6 +179,12 @@ def test_pictures_show_items_and_the_nearest_at_the_same_place(record, folder):
     assert len(shown) == 2 * 5  # with codes: also rebuilt and between
 
 
+def test_what_samples_were_given_is_said(record, folder):
+    assert "given the" not in Page(render(record, folder)).text
+    record["settings"]["given"] = ["label"]
+    assert "each given the label of the real item at its place" in Page(render(record, folder)).text
+
+
 def test_a_report_without_its_folder_is_still_one(record, tmp_path):
     page = Page(render(record, tmp_path / "gone"))
     assert pictures(page) == []
