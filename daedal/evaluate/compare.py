@@ -150,7 +150,8 @@ class _Contest:
             raise Interrupted(f"Stopped; the report of what there is: {self.folder / 'report.html'}", number) from None
         finally:
             self.display.close()
-            comparison = self._write(finished)
+            comparison = self._comparison(finished)
+            comparison.write()
         return comparison
 
     def _prepare_features(self) -> None:
@@ -179,7 +180,7 @@ class _Contest:
         row = summarise(contender.label, self.runs, contender.about)
         self.rows.append(row)
         self.display.finish(contender.label, row["status"], row["reason"] or in_words(row))
-        self._write(False)
+        self._comparison(False).write_rows()
 
     def _job(self, contender: Contender, folder: Path, seed: int) -> dict[str, Any]:
         terms = asdict(self.terms)
@@ -189,7 +190,7 @@ class _Contest:
             return {**job, "name": contender.name}
         return {**job, "system": hand_over_system(contender.system, folder / "start")}
 
-    def _write(self, finished: bool) -> Comparison:
+    def _comparison(self, finished: bool) -> Comparison:
         waiting = [not_begun(c.label, c.about) for c in self.contenders[len(self.rows) :]]
         record = {
             "format": FORMAT,
@@ -202,9 +203,7 @@ class _Contest:
             "took": round(time.monotonic() - self.began, 1),
             "rows": [*self.rows, *waiting],
         }
-        comparison = Comparison(record, self.folder)
-        comparison.write()
-        return comparison
+        return Comparison(record, self.folder)
 
 
 # -- words
@@ -213,7 +212,7 @@ class _Contest:
 def in_words(row: Mapping[str, Any]) -> str:
     """A row in one line: steps, seconds, and the first of its measures."""
     shown = [f"{c.title} {c.show(row['metrics'][c.name]['value'])}" for c in in_order(row["metrics"])[:3]]
-    return ", ".join([f"{row['steps']:,} steps in {row['seconds']:.1f} s", *shown])
+    return ", ".join([f"{row['steps']:,} {'step' if row['steps'] == 1 else 'steps'} in {row['seconds']:.1f} s", *shown])
 
 
 def _safe(label: str) -> str:

@@ -69,9 +69,13 @@ class Comparison:
         """What the numbers say, in words."""
         return read(self.rows)
 
+    def write_rows(self) -> None:
+        """Write rows.json, whole or not at all."""
+        write_file(self.folder / ROWS, self._json().encode())
+
     def write(self) -> None:
-        """Write rows.json, and the report from it, each whole or not at all."""
-        write_file(self.folder / ROWS, (json.dumps(self.record, indent=1, allow_nan=False) + "\n").encode())
+        """Write rows.json, and the report from what stands there."""
+        self.write_rows()
         self.open(self.folder).save(self.report)
 
     def save(self, path: str | Path) -> Path:

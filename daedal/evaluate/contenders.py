@@ -9,6 +9,7 @@ from typing import Any
 
 from daedal.data.base import Data
 from daedal.errors import UsageError
+from daedal.evaluate.handover import check_findable
 from daedal.play.system import System
 from daedal.systems import catalogue
 from daedal.systems.factory import create, entry_of
@@ -56,6 +57,7 @@ def contenders(
 
 def _contender(one: str | System, label: str, data: Data, x: str, given: Sequence[str], options: Any) -> Contender:
     if isinstance(one, System):
+        check_findable(type(one))
         for name, space in {one.roles["x"]: one.x, **one.given}.items():
             if data.fields.get(name) != space:
                 raise UsageError(

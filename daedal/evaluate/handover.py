@@ -18,7 +18,6 @@ from daedal.data.base import Column, Data, Split
 from daedal.errors import UsageError
 from daedal.play.system import System
 from daedal.spaces import from_json
-from daedal.systems import catalogue
 from daedal.systems.factory import load, save
 
 DATA_FILE = "data.npz"
@@ -65,18 +64,20 @@ def _read(path: str, fingerprint: str) -> Data:
 
 def hand_over_system(system: System, folder: Path) -> dict[str, Any]:
     """What `take_system` needs: a folder with the system, and where its class is found if it is not Daedal's."""
-    save(system, folder)
     kind = type(system)
-    try:
-        own = catalogue.find(system.name).class_name == kind.__name__ and kind.__module__.startswith("daedal.systems.")
-    except UsageError:
-        own = False
-    if not own and kind.__module__ == "__main__":
-        raise UsageError(
-            f"{kind.__name__} is defined in the program that runs, where no other process finds it; "
-            "move it to a module of its own and import it."
-        )
+    check_findable(kind)
+    save(system, folder)
+    own = kind.__module__.startswith("daedal.systems.")
     return {"folder": str(folder.resolve()), "class": None if own else [kind.__module__, kind.__qualname__]}
+
+
+def check_findable(kind: type[System]) -> None:
+    """Raise UsageError for a class that another process cannot import."""
+    if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+        raise UsageError(
+            f"{kind.__name__} is defined where no other process finds it; write it in a module of its own, not in the "
+            "program that runs or in a function, and import it."
+        )
 
 
 def take_system(record: Mapping[str, Any]) -> System:

@@ -19,6 +19,7 @@ Box = tuple[float, float, float, float]
 
 GRID_PIXELS = 640  # about how wide a grid is made: twice what the page shows, for fine screens
 STEEP = 5.0  # a curve whose first tenth takes more than this many times the range of the rest is cut at the top
+LARGE = 48  # pixels of an image from which on it is not enlarged: the file would grow with the picture
 LINE_POINTS = 300  # more than this many points of a curve cannot be seen
 WIDTH, HEIGHT = 460, 230  # of a chart, in its own units
 MAP_HEIGHT = 340
@@ -39,7 +40,7 @@ def grid(items: np.ndarray, columns: int, *, gap_after: int = 0) -> Image.Image:
     """
     pictures = [_picture(item) for item in items]
     width, height = pictures[0].size
-    scale = max(1, round(GRID_PIXELS / (columns * width)))
+    scale = 1 if width >= LARGE else max(1, round(GRID_PIXELS / (columns * width)))
     gap = max(2, scale * width // 16)
     rows = math.ceil(len(pictures) / columns)
     extra = gap * 4

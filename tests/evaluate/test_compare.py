@@ -252,6 +252,10 @@ def test_by_default_those_that_can_model_the_data_take_part(digits, moons):
 
 
 def test_made_systems_must_fit_the_data(digits, moons):
+    with pytest.raises(UsageError, match="no other process finds it"):
+        contenders(
+            [type("Local", (Truth,), {"__qualname__": "f.<locals>.Local"})(Vectors(2), None)], moons, "x", (), {}
+        )
     with pytest.raises(UsageError, match="'pca' models 'x'"):
         contenders([create("pca", digits)], moons, "x", (), {})
 
@@ -289,7 +293,7 @@ def test_a_made_system_starts_where_it_was(moons, tmp_path, broken):
 
 def test_a_system_of_the_running_program_is_refused(moons, tmp_path, broken, monkeypatch):
     monkeypatch.setattr(broken.Raises, "__module__", "__main__")
-    with pytest.raises(UsageError, match="move it to a module"):
+    with pytest.raises(UsageError, match="write it in a module of its own"):
         hand_over_system(broken.Raises(moons.fields["x"]), tmp_path / "own")
 
 
