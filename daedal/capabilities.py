@@ -104,7 +104,7 @@ class Decodes(ABC):
         """The item of code z (n, *z): (n, *x), border form."""
 
 
-class ExactInverse(ABC):
+class ExactInverse:
     """Marks a system whose `encode` and `decode` invert each other up to rounding."""
 
 

@@ -241,9 +241,7 @@ class _EmbedImages(nn.Module):
         super().__init__()
         channels = space.channels * (space.frames or 1)
         widths = [channels, *(min(dim, 32 * 2**i) for i in range(_halvings(space)))]
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
-        )
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths))
         self.head = nn.Linear(widths[-1] * 16, dim)
 
     def forward(self, x: Tensor) -> Tensor:
