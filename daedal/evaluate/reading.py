@@ -28,6 +28,8 @@ NORMAL = 1.96  # 95 % of a normal distribution lies within it
 TIMING_TOLERANCE = 0.2  # one timing on a shared machine is good to about this share
 BITS_TOLERANCE = 0.01  # bits/dim, where no spread is known: less than seeds move it
 MEMORISED_Z = 3.0  # standard errors over one half: 8 systems and chance alone rarely reach it
+FEW_ITEMS = 100  # a share of fewer items has a standard error of up to 0.05
+LEAST_RECALL = 0.1
 LEAST_PRECISION = 0.2  # samples far from all data have the same few nearest items: a share of them says nothing
 SHARES = ("precision", "recall", "coverage", "memorised")  # means of yes or no over n items
 
@@ -46,12 +48,14 @@ def read(rows: Sequence[Row]) -> list[Sentence]:
     """The sentences of a comparison, in the order in which a person asks."""
     sentences = [
         _best(rows, "Sharpest", "precision", "{} of its samples lie among real items"),
+        _narrow(rows),
         _best(rows, "Most diverse", "coverage", "{} of the real items have a sample near them"),
         _likelihood(rows),
         _best(rows, "Fastest to sample", "images-per-second", "{} samples a second"),
         _closest(rows),
         *(_memorised(row) for row in rows),
         *(_failed(row) for row in rows),
+        _few_items(rows),
         _seeds(rows),
     ]
     return [sentence for sentence in sentences if sentence is not None]
@@ -74,11 +78,11 @@ def half_width(name: str, row: Row) -> float:
 def _half_width_alone(name: str, measure: Mapping[str, Any]) -> float:
     """That of one evaluation, which does not know the luck of training."""
     value, spread, n = measure["value"], measure.get("spread"), measure.get("n")
+    if name in SHARES and n:
+        share = (value * n + 1) / (n + 2)  # Laplace's: 0 of n or n of n is not certain, though no resample differs
+        return NORMAL * max(spread or 0.0, math.sqrt(share * (1 - share) / n))
     if spread is not None:
         return NORMAL * spread
-    if name in SHARES and n:
-        share = (value * n + 1) / (n + 2)  # Laplace's, so that 0 of n is not certain
-        return NORMAL * math.sqrt(share * (1 - share) / n)
     if name == "images-per-second":
         return TIMING_TOLERANCE * abs(value)
     return BITS_TOLERANCE if name == "bits-per-dim" else float(measure.get("floor") or 0.0)
@@ -128,6 +132,30 @@ def _best(rows: Sequence[Row], topic: str, name: str, words: str) -> Sentence | 
     return Sentence(topic, f"{tied[0]}: {claim}, ahead of {best} ({show(best)}).", "winner", (tied[0],))
 
 
+def _narrow(rows: Sequence[Row]) -> Sentence | None:
+    """The sharpest whose samples span next to nothing of the data: precision alone flatters them."""
+    narrow = [
+        row["system"]
+        for row in rows
+        if row["system"] in leaders("precision", rows) and (measured(row, "recall") or 0.0) < LEAST_RECALL
+        and measured(row, "recall") is not None
+    ]  # fmt: skip
+    if not narrow:
+        return None
+    shown = _list(narrow, _shower(rows, "recall"))
+    text = f"Being sharp is no feat where all samples are alike: hardly any real item lies among those of {shown}."
+    return Sentence("Narrow", text, "warning", tuple(narrow))
+
+
+def _few_items(rows: Sequence[Row]) -> Sentence | None:
+    counts = [row["metrics"][name].get("n") for row in rows for name in SHARES if measured(row, name) is not None]
+    known = [n for n in counts if n]
+    if not known or min(known) >= FEW_ITEMS:
+        return None
+    text = f"Only {min(known)} test items were there to compare with: distances and shares are coarse."
+    return Sentence("Mind", text)
+
+
 def _closest(rows: Sequence[Row]) -> Sentence | None:
     """The distance that most rows have; within its floor of each other two systems are not told apart."""
     names = sorted({name for row in rows for name in row.get("metrics", {}) if name.startswith("fd-")})
@@ -158,7 +186,7 @@ def _likelihood(rows: Sequence[Row]) -> Sentence | None:
         return Sentence("Best likelihood", text, "winner", (clear["system"],))
     parts = [_lowest(group, kind, show) for kind, group in kinds.items() if group]
     exact, bounds = (_lowest_known(kinds[kind]) for kind in ("exact", "bound"))
-    if exact and bounds and _value(known, bounds[0]) < _value(known, exact[0]):
+    if exact and bounds and _below(known, bounds[0], exact[0]):
         parts.append(f"{bounds[0]} is surely better than {exact[0]}, since its true value is lower still.")
         return Sentence("Best likelihood", " ".join(parts), "tie", (bounds[0],))
     if exact and len(known) > len(kinds["exact"]):
@@ -168,20 +196,18 @@ def _likelihood(rows: Sequence[Row]) -> Sentence | None:
     return Sentence("Best likelihood", " ".join(parts), "winner" if len(exact) == 1 else "tie", tuple(exact or bounds))
 
 
-def _value(rows: Sequence[Row], system: str) -> float:
-    return next(row["metrics"]["bits-per-dim"]["value"] for row in rows if row["system"] == system)
+def _below(rows: Sequence[Row], a: str, b: str) -> bool:
+    """Whether the bits of system a are surely fewer than those of b."""
+    first, second = (next(row for row in rows if row["system"] == system) for system in (a, b))
+    values = [row["metrics"]["bits-per-dim"]["value"] for row in (first, second)]
+    return values[0] < values[1] and differ("bits-per-dim", first, second)
 
 
 def _surely_best(known: Sequence[Row]) -> Row | None:
     """The row whose true value is below every other's, whatever lies under the bounds; None if there is none."""
-    name = "bits-per-dim"
     for row in known:
         others = [other for other in known if other is not row]
-        sure = [
-            _kind(other) == "exact" and other["metrics"][name]["value"] > row["metrics"][name]["value"]
-            and differ(name, row, other)
-            for other in others
-        ]  # fmt: skip
+        sure = [_kind(other) == "exact" and _below(known, row["system"], other["system"]) for other in others]
         if others and all(sure) and _kind(row) in ("exact", "bound"):
             return row
     return None

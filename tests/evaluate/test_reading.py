@@ -122,6 +122,20 @@ def test_memorisation_is_warned_of_beyond_chance_only():
     assert "Copies" not in topics([row("a", repeats=2, memorised={"value": 0.6, "spread": 0.1})])
 
 
+def test_nothing_is_certain_of_few_items():
+    sure = row("a", precision={"value": 1.0, "spread": 0.0, "n": 22})
+    share = 23 / 24  # by Laplace's rule
+    assert half_width("precision", sure) == pytest.approx(1.96 * (share * (1 - share) / 22) ** 0.5)
+    assert any(sentence.text.startswith("Only 22 test items") for sentence in read([sure]))
+
+
+def test_sharpness_without_variety_is_said_to_be_no_feat():
+    rows = [row("a", precision=0.99, recall=0.01), row("b", precision=0.5, recall=0.5)]
+    assert topics(rows)["Narrow"].systems == ("a",)
+    rows = [row("a", precision=0.99, recall=0.4), row("b", precision=0.5, recall=0.01)]
+    assert "Narrow" not in topics(rows)
+
+
 def test_failures_and_stops_are_told_with_their_reason():
     rows = [row("a", status="failed", reason="It broke."), row("b", status="stopped", reason="It was late.")]
     assert topics(rows)["Failed"].text == "a: It broke."
