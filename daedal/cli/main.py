@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from daedal.cli.answer import Answer, console, give, only_answers, write_json
 from daedal.cli.failure import message_of, status_of, type_of
-from daedal.errors import Interrupted
+from daedal.evaluate.process import sigterm_raises
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -22,7 +20,7 @@ def run(tokens: Sequence[str]) -> int:
     as_json, debug = "--json" in typed, "--debug" in typed
     with only_answers() if as_json else contextlib.nullcontext(sys.stdout) as out:
         try:
-            with _told_to_stop(), _plain_warnings():
+            with sigterm_raises(), _plain_warnings():
                 answer = _answer(list(tokens))
                 return 0 if answer is None or _rank() else give(answer, out, as_json)
         except BrokenPipeError:
@@ -53,23 +51,6 @@ def _complain(error: BaseException, out: IO[str], as_json: bool) -> int:
         if as_json and not _rank():
             write_json({"error": {"type": type_of(error), "message": message}}, out)
     return status_of(error)
-
-
-@contextlib.contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """SIGTERM ends a command like Ctrl-C; training puts its own handlers in place, and saves first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted("Stopped.", number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
