@@ -15,7 +15,8 @@ Up: each level `blocks + 1` blocks, each fed a skip, then nearest-neighbour resi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ class ResidualBlock(nn.Module):
 class Stage(nn.Module):
     """A residual block, and attention after it where the map has the right size."""
 
-    def __init__(self, inputs: int, outputs: int, embedding: int, dropout: float, attend: bool, heads: int):
+    def __init__(self, inputs: int, outputs: int, *, embedding: int, dropout: float, attend: bool, heads: int):
         super().__init__()
         self.block = ResidualBlock(inputs, outputs, embedding, dropout)
         self.attention = PixelAttention(outputs, heads) if attend else nn.Identity()
@@ -85,32 +86,46 @@ class UNet(nn.Module):
     ):
         super().__init__()
         self.time = TimeEmbedding(width)
-        self.embedding_dim = dim = self.time.dim
-        sides = [-(-min(size) // 2**level) for level in range(len(multipliers))]
+        self.embedding_dim = self.time.dim
+        widths = [width * multiplier for multiplier in multipliers]
+        sides = [-(-min(size) // 2**level) for level in range(len(widths))]
+        attends = [side in attention for side in sides]
+        make = partial(Stage, embedding=self.time.dim, dropout=dropout, heads=heads)
+        self.first = conv(inputs, width)
+        self.down, skips = self._way_down(width, widths, blocks, attends, make)
+        self.middle1 = make(widths[-1], widths[-1], attend=True)
+        self.middle2 = make(widths[-1], widths[-1], attend=False)
+        self.up = self._way_up(skips, widths, blocks, attends, make)
+        self.norm, self.last = group_norm(widths[0]), zero(conv(widths[0], outputs))
 
-        def stage(before: int, after: int, side: int) -> Stage:
-            return Stage(before, after, dim, dropout, side in attention, heads)
-
-        self.first, channels = conv(inputs, width), width
-        skips = [width]
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        for level, multiplier in enumerate(multipliers):
+    @staticmethod
+    def _way_down(
+        width: int, widths: Sequence[int], blocks: int, attends: Sequence[bool], make: Callable[..., Stage]
+    ) -> tuple[nn.ModuleList, list[int]]:
+        """The layers, and the channels of the skips that they and the first convolution leave."""
+        layers, skips = nn.ModuleList(), [width]
+        for level, (channels, attend) in enumerate(zip(widths, attends, strict=True)):
             for _ in range(blocks):
-                self.down.append(stage(channels, width * multiplier, sides[level]))
-                skips.append(channels := width * multiplier)
-            if level < len(multipliers) - 1:
-                self.down.append(conv(channels, channels, stride=2))
+                layers.append(make(skips[-1], channels, attend=attend))
                 skips.append(channels)
-        self.middle1 = Stage(channels, channels, dim, dropout, True, heads)
-        self.middle2 = Stage(channels, channels, dim, dropout, False, heads)
-        for level, multiplier in reversed(list(enumerate(multipliers))):
+            if level < len(widths) - 1:
+                layers.append(conv(channels, channels, stride=2))
+                skips.append(channels)
+        return layers, skips
+
+    @staticmethod
+    def _way_up(
+        skips: list[int], widths: Sequence[int], blocks: int, attends: Sequence[bool], make: Callable[..., Stage]
+    ) -> nn.ModuleList:
+        """The layers, which take the skips from the last to the first."""
+        layers, before = nn.ModuleList(), widths[-1]
+        for level in reversed(range(len(widths))):
             for _ in range(blocks + 1):
-                self.up.append(stage(channels + skips.pop(), width * multiplier, sides[level]))
-                channels = width * multiplier
+                layers.append(make(before + skips.pop(), widths[level], attend=attends[level]))
+                before = widths[level]
             if level:
-                self.up.append(conv(channels, channels))
-        assert not skips, "each skip is consumed once"
-        self.norm, self.last = group_norm(channels), zero(conv(channels, outputs))
+                layers.append(conv(before, before))
+        return layers
 
     def forward(self, x: Tensor, time: Tensor, vector: Tensor | None = None) -> Tensor:
         """`time` is in 0 .. 1,000; `vector` is added to its embedding."""
@@ -127,8 +142,4 @@ class UNet(nn.Module):
                 x = layer(torch.cat([x, skips.pop()], 1), embedding)
             else:
                 x = layer(F.interpolate(x, skips[-1].shape[-2:], mode="nearest"))
-        return self.norm_out(x)
-
-    def norm_out(self, x: Tensor) -> Tensor:
-        """GroupNorm, SiLU and the last convolution."""
         return self.last(F.silu(self.norm(x)))

@@ -18,6 +18,7 @@ Deviations. A learned affine map of each number comes first (the identity at the
 their spread by their place, and the networks know the place. Batch normalisation is off, since it makes the loss
 of an item depend on its batch; `norm="batch"` puts it after each coupling, over all positions. Residual blocks are
 neither batch- nor weight-normalised, their activation is SiLU, and they have dropout: data sets here are small.
+For vectors the networks s and t are perceptrons with ReLU.
 Data is dequantised in the rounds, never in `log_prob`.
 """
 
@@ -58,6 +59,8 @@ from daedal.play.turn import Batch
 from daedal.spaces import Images, Space, Vectors
 
 Shape = tuple[int, int, int]
+
+VECTORS = Recipe(batch_size=256, steps=5000, rate=5e-3)
 
 
 class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
@@ -106,6 +109,8 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
     ):
         super().__init__(x, given)
         size = _size(x)
+        if isinstance(x, Vectors):
+            self.recipe = VECTORS
         self.scales = size["scales"] if scales is None else scales
         self.couplings, self.norm = couplings, norm
         self.blocks = size["blocks"] if blocks is None else blocks
@@ -170,7 +175,7 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         """One player."""
         optimizer = partial(adamw, weight_decay=self.weight_decay)
         rate = Rate(self.recipe.rate, cosine(warmup=0.02))
-        return {"model": Player(self.parameters(), optimizer, rate, Average(self.average_decay), clip=100.0)}
+        return {"model": Player(self.parameters(), optimizer, rate, Average(self.average_decay), clip=1.0)}
 
     def loss(self, batch: Batch) -> Tensor:
         """Minus the log-likelihood in nats a dimension, of dequantised images or of vectors."""
