@@ -39,6 +39,7 @@ benchmarks: $(READY)  ## speed beside peers, in the same process (minutes)
 
 claims: $(READY)  ## what the papers claim, measured on three seeds (about an hour and a half)
 	for name in pca gmm vae pixelcnn realnvp wgan-gp ddpm; do $(BIN)/daedal reproduce $$name; done
+	$(BIN)/daedal reproduce conditional-digits --seeds 0
 	$(BIN)/daedal reproduce compare-digits --seeds 0
 	$(BIN)/python -m daedal.claims.reproduce
 
