@@ -24,6 +24,7 @@ images, for vectors the range of each coordinate in the training data.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -43,6 +44,7 @@ from daedal.samplers.diffusion import Clean, ancestral, ddim
 from daedal.spaces import Images, Space
 
 DDIM_STEPS = 50
+SMALL = 16  # pixels a side
 
 
 class DDPM(System, Samples, Bounds, Denoises):
@@ -118,6 +120,8 @@ class DDPM(System, Samples, Bounds, Denoises):
     ):
         super().__init__(x, given)
         size = _size(x)
+        if isinstance(x, Images) and max(x.height, x.width) <= SMALL:
+            self.recipe = replace(self.recipe, rate=2e-3)  # a narrow network bears it, and learns faster
         self.timesteps = size["timesteps"] if timesteps is None else timesteps
         self.schedule, self.weighting = schedule, weighting
         self.variance: diffusion.Variance = variance
@@ -335,8 +339,8 @@ def _size(x: Space) -> dict[str, Any]:
     if not isinstance(x, Images):
         return {"timesteps": 200, "width": 128, "multipliers": (), "blocks": 3, "attention": (), "dropout": 0.0}
     side = max(x.height, x.width)
-    if side <= 16:
-        return {"timesteps": 200, "width": 64, "multipliers": (1, 2), "blocks": 1, "attention": (), "dropout": 0.1}
+    if side <= SMALL:
+        return {"timesteps": 200, "width": 32, "multipliers": (1, 2), "blocks": 1, "attention": (), "dropout": 0.1}
     common = {"timesteps": 1000, "blocks": 1, "dropout": 0.1}
     if side <= 32:
         return {"width": 64, "multipliers": (1, 2, 2), "attention": (8,), **common}
