@@ -1,7 +1,8 @@
 """What every system promises: checks yielded by capability, run on every system that the package finds.
 
 Adding a system needs no edit here. A system is made small by its own `toy` options; a check is skipped only for a
-reason named in its class's `exempt`, and shown in the table: `python -m tests.contracts` prints it.
+reason named in its class's `exempt`, and shown in the table: `python -m tests.contracts` prints it, and with `--save`
+writes docs/contracts.md.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import copy
 import itertools
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ from tests.small import images, same, vectors
 
 CPU = torch.device("cpu")
 BATCH, STEPS = 16, 40
+PAGE = Path(__file__).parent.parent / "docs" / "contracts.md"
 
 
 @dataclass(frozen=True)
@@ -520,13 +523,43 @@ def table() -> str:
                 results.setdefault(label, {})[name] = "holds"
             except Exception as error:
                 results.setdefault(label, {})[name] = f"FAILS: {type(error).__name__}"
-    lines = ["| check | " + " | ".join(systems()) + " |", "|" + "---|" * (len(systems()) + 1)]
+    lines = [heading(), "|" + "---|" * (len(systems()) + 1)]
     for label, row in results.items():
         lines.append(f"| {label.replace('_', ' ')} | " + " | ".join(row.get(n, "") for n in systems()) + " |")
     numbered = [f"{i}. {note[2:]}" for i, note in enumerate(notes, 1)]
     return "\n".join([*lines, "", "Exempt, by number:", "", *numbered])
 
 
+def heading() -> str:
+    """The first row of the table."""
+    return "| check | " + " | ".join(systems()) + " |"
+
+
+def page() -> str:
+    """docs/contracts.md: what each check says, and the table."""
+    found = {check.__name__: check for name in systems() for _, _, check in checks(name)}
+    words = [f"- **{name.replace('_', ' ')}**: {(check.__doc__ or '').strip()}" for name, check in found.items()]
+    return "\n".join(
+        [
+            "# Contracts",
+            "",
+            "What every system promises, checked by capability on every system that the package finds, at toy size. "
+            "`make test` runs each check; this page is written by `python -m tests.contracts --save`. A suffix says on "
+            "what a check runs besides images: vectors, or given a label. Two ranks with two micro-batches equal one "
+            "rank with four for every system (`tests/test_ranks.py`), and runs killed by SIGKILL resume bit for bit "
+            "(`tests/test_kill.py`, `make soak`).",
+            "",
+            *words,
+            "",
+            table(),
+            "",
+        ]
+    )
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(table())
+    if "--save" in sys.argv:
+        PAGE.write_text(page())
+    else:
+        print(table())

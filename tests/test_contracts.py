@@ -20,3 +20,12 @@ def test_contract(name, label, case, check):
         return
     torch.manual_seed(0)
     check(case)
+
+
+def test_the_page_shows_every_check_of_every_system():
+    """docs/contracts.md is what `python -m tests.contracts --save` wrote: all there, nothing failing."""
+    page = contracts.PAGE.read_text()
+    assert "FAILS" not in page
+    assert contracts.heading() in page
+    labels = {label for name in contracts.systems() for label, *_ in contracts.checks(name)}
+    assert all(f"| {label.replace('_', ' ')} |" in page for label in labels)
