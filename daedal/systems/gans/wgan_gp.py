@@ -26,10 +26,12 @@ from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, 
 from daedal.losses.adversarial import GAMES
 from daedal.losses.penalties import gradient_norms, interpolate, one_centred
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
-from daedal.play.player import Average, Player, Rate, adam
+from daedal.play.player import Average, Player, Rate, adam, constant, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch, Tell, Turn
-from daedal.spaces import Images, Space
+from daedal.spaces import Images, Space, Vectors
+
+POINTS = Recipe(batch_size=256, steps=3000, rate=1e-3)  # falling to zero: modes of points are narrow
 
 
 class WGANGP(System, Samples):
@@ -72,7 +74,9 @@ class WGANGP(System, Samples):
         super().__init__(x, given)
         self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
         self.width = width or default_width(x)
-        if x.dim > LARGE:
+        if isinstance(x, Vectors):
+            self.recipe = POINTS
+        elif x.dim > LARGE:
             self.recipe = replace(self.recipe, rate=self.paper.recipe.rate)
         if constraint == "clipping":
             self.recipe = replace(self.recipe, rate=5e-5)  # as Arjovsky et al. 2017 have it
@@ -83,9 +87,10 @@ class WGANGP(System, Samples):
 
     def players(self) -> dict[str, Player]:
         """Critic and synthesiser, each with Adam as the paper sets it; with clipping RMSprop, as that paper has it."""
-        optimizer, rate = partial(adam, betas=(0.0, 0.9)), Rate(self.recipe.rate)
+        optimizer = partial(adam, betas=(0.0, 0.9))
+        rate = Rate(self.recipe.rate, linear() if isinstance(self.x, Vectors) else constant)
         if self.constraint == "clipping":
-            optimizer = torch.optim.RMSprop  # momentum unsettles a clipped critic
+            optimizer, rate = torch.optim.RMSprop, Rate(self.recipe.rate)  # momentum unsettles a clipped critic
         return {
             "critic": Player(self.critic.parameters(), optimizer, rate),
             "synthesiser": Player(self.synthesiser.parameters(), optimizer, rate, average=Average(0.999)),
