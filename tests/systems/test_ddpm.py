@@ -208,7 +208,7 @@ def test_rate_and_average_follow_the_options():
     constant = paper.players()["model"]
     assert constant.average.decay == 0.5
     assert isinstance(constant.rate, Rate)
-    assert [constant.rate(p) for p in (0.0, 0.05, 0.1, 1.0)] == pytest.approx([0, 5e-4, 1e-3, 1e-3])
+    assert [constant.rate(p) for p in (0.0, 0.05, 0.1, 1.0)] == pytest.approx([0, 1.5e-3, 3e-3, 3e-3])
 
 
 # -- denoising and sampling

@@ -45,13 +45,14 @@ from daedal.spaces import Images, Space
 
 DDIM_STEPS = 50
 SMALL = 16  # pixels a side
+VECTORS = Recipe(batch_size=512, steps=5000, rate=3e-3)  # the noise of the loss matters more than the number of steps
 
 
 class DDPM(System, Samples, Bounds, Denoises):
     """A denoising diffusion model with a U-Net for images, a residual perceptron for vectors.
 
     Options:
-        timesteps: number of noising steps T; chosen by the space: 200 for vectors and up to 16 pixels, else 1,000
+        timesteps: number of noising steps T; chosen by the space: 200 up to 16 pixels, else 1,000
         schedule: how the noise grows
         variance: of a reverse step, beta (large) or that of the posterior (small)
         weighting: of the training loss, every noise error alike (simple) or the variational bound
@@ -120,7 +121,9 @@ class DDPM(System, Samples, Bounds, Denoises):
     ):
         super().__init__(x, given)
         size = _size(x)
-        if isinstance(x, Images) and max(x.height, x.width) <= SMALL:
+        if not isinstance(x, Images):
+            self.recipe = VECTORS
+        elif max(x.height, x.width) <= SMALL:
             self.recipe = replace(self.recipe, rate=2e-3)  # a narrow network bears it, and learns faster
         self.timesteps = size["timesteps"] if timesteps is None else timesteps
         self.schedule, self.weighting = schedule, weighting
@@ -337,7 +340,7 @@ class DDPM(System, Samples, Bounds, Denoises):
 def _size(x: Space) -> dict[str, Any]:
     """Defaults that train on a CPU within minutes."""
     if not isinstance(x, Images):
-        return {"timesteps": 200, "width": 128, "multipliers": (), "blocks": 3, "attention": (), "dropout": 0.0}
+        return {"timesteps": 1000, "width": 128, "multipliers": (), "blocks": 3, "attention": (), "dropout": 0.0}
     side = max(x.height, x.width)
     if side <= SMALL:
         return {"timesteps": 200, "width": 32, "multipliers": (1, 2), "blocks": 1, "attention": (), "dropout": 0.1}
