@@ -9,7 +9,7 @@ demo: $(READY)  ## train, sample and compare eight systems on real digits; write
 	$(BIN)/daedal compare digits --out runs/compare-digits --overwrite
 
 test: $(READY)  ## the tests, on two processes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv

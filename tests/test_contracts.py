@@ -6,7 +6,7 @@ import torch
 from tests import contracts
 
 CASES = [
-    pytest.param(name, label, case, check, id=f"{name}-{label}", marks=pytest.mark.xdist_group(name))
+    pytest.param(name, label, case, check, id=f"{name}-{label}")
     for name in contracts.systems()
     for label, case, check in contracts.checks(name)
 ]

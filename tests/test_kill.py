@@ -7,8 +7,6 @@ import torch
 
 from tests.kill import killed_until_done, unbroken
 
-pytestmark = pytest.mark.xdist_group("kill")
-
 
 @pytest.mark.parametrize("name", ["vae", "gan", "ddpm"])
 def test_killed_and_resumed_is_bit_identical(tmp_path, name):

@@ -11,8 +11,6 @@ from safetensors.torch import load_file
 from tests.contracts import systems
 from tests.ranks_session import RESUMED, averaged_in_float64
 
-pytestmark = pytest.mark.xdist_group("ranks")
-
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
