@@ -15,6 +15,7 @@ from daedal.losses.penalties import gradient_norms, interpolate
 from daedal.play.settings import Run
 
 STEPS = 3000
+TOY_WEIGHT = 0.1  # of the penalty: what the authors' code has for points; 10 found 6, 8 and 0 modes on three seeds
 SAMPLES, ENOUGH = 2500, 20  # a mode is covered if so many of the samples lie within three sigma
 
 
@@ -25,9 +26,10 @@ def ring(seed: int) -> Data:
 
 
 @cache
-def run(seed: int, quick: bool, constraint: str) -> Run:
+def run(seed: int, quick: bool, constraint: str, weight: float = 10.0) -> Run:
     """Both critics have the same steps and data; clipping has the first paper's learning rate and limit."""
-    return trained("wgan-gp", ring(seed), seed=seed, quick=quick, steps=STEPS, constraint=constraint)
+    options = {"constraint": constraint, "penalty_weight": weight}
+    return trained("wgan-gp", ring(seed), seed=seed, quick=quick, steps=STEPS, **options)
 
 
 def slope(seed: int, quick: bool) -> Measured:
@@ -51,9 +53,8 @@ def _covered(system: Any, data: Data, seed: int) -> tuple[int, float]:
 
 def modes(seed: int, quick: bool) -> Measured:
     """Modes of the ring covered by 2,500 samples, with the penalty and with clipping."""
-    (kept, good), (clipped, poor) = (
-        _covered(run(seed, quick, constraint).system, ring(seed), seed) for constraint in ("penalty", "clipping")
-    )
+    kept, good = _covered(run(seed, quick, "penalty", TOY_WEIGHT).system, ring(seed), seed)
+    clipped, poor = _covered(run(seed, quick, "clipping").system, ring(seed), seed)
     return Measured(kept, clipped, {"quality": good, "quality_clipped": poor})
 
 

@@ -45,10 +45,12 @@ def make_synthesiser(space: Space, given: Spaces, *, latent: int, width: int, no
     return VectorSynthesiser(space, given, latent, width)
 
 
-def make_discriminator(space: Space, given: Spaces, *, width: int, norm: Norm = "batch") -> nn.Module:
-    """A network (x (n, *x), given) -> logits (n,)."""
+def make_discriminator(
+    space: Space, given: Spaces, *, width: int, norm: Norm = "batch", dropout: float = 0.0
+) -> nn.Module:
+    """A network (x (n, *x), given) -> logits (n,); of images it leaves out a share `dropout` of the last features."""
     if isinstance(space, Images):
-        return ImageDiscriminator(space, given, width, norm)
+        return ImageDiscriminator(space, given, width, norm, dropout)
     return VectorDiscriminator(space, given, width)
 
 
@@ -118,7 +120,7 @@ class ImageSynthesiser(Synthesiser):
 class ImageDiscriminator(nn.Module):
     """Halvings -> one number. With `given`, its vector joins the last map of features before one more layer."""
 
-    def __init__(self, space: Images, given: Spaces, width: int, norm: Norm):
+    def __init__(self, space: Images, given: Spaces, width: int, norm: Norm, dropout: float):
         super().__init__()
         size = (space.height, space.width)
         self.condition = Condition(given, CONDITION, size=size) if given else None
@@ -127,6 +129,7 @@ class ImageDiscriminator(nn.Module):
         self.encoder = ConvEncoder(channels, size, widths_for(space, width), norm=norm, activation="leaky-relu")
         last = self.encoder.out_channels
         self.join = nn.Sequential(nn.Conv2d(last + CONDITION, last, 1), nn.LeakyReLU(0.2)) if given else None
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.encoder.out_dim, 1)
         self.layout = _layout(size)
         if norm == "batch":
@@ -145,7 +148,7 @@ class ImageDiscriminator(nn.Module):
         if self.condition is not None and self.join is not None:
             vector = self.condition.vector(given, n)[:, :, None, None]
             features = self.join(torch.cat([features, vector.expand(-1, -1, *features.shape[-2:])], 1))
-        return self.head(features.flatten(1)).squeeze(1)
+        return self.head(self.dropout(features).flatten(1)).squeeze(1)
 
 
 class VectorSynthesiser(Synthesiser):

@@ -20,13 +20,15 @@ import torch
 from torch import Tensor
 
 from daedal.capabilities import Given, Samples
-from daedal.declare import Paper, PositiveFloat, PositiveInt, Recipe
+from daedal.declare import Fraction, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES, accuracy
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
 from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
 from daedal.spaces import Images, Space
+
+SMALL = 768  # numbers an item, 16x16 in colour: such sets are small
 
 
 class GAN(System, Samples):
@@ -37,6 +39,7 @@ class GAN(System, Samples):
         width: channels of the discriminator's first layer, half the synthesiser's last; for vectors, of every layer
         loss: the game that the two play
         discriminator_steps: turns of the discriminator for one of the synthesiser
+        dropout: share of the discriminator's last features left out in training; chosen by the space
     """
 
     paper = Paper(
@@ -46,7 +49,7 @@ class GAN(System, Samples):
         venue="ICLR",
         arxiv="1511.06434",
         space={"space": "Images", "channels": 3, "height": 64, "width": 64},
-        options={"latent": 100, "width": 64},
+        options={"latent": 100, "width": 64, "dropout": 0.0},
         recipe=Recipe(batch_size=128, steps=100000, rate=2e-4),
     )
     recipe = Recipe(batch_size=64, steps=4000, rate=5e-4)
@@ -61,6 +64,7 @@ class GAN(System, Samples):
         width: PositiveInt | None = None,
         loss: Literal["non-saturating"] = "non-saturating",
         discriminator_steps: PositiveInt = 1,
+        dropout: Fraction | None = None,
     ):
         super().__init__(x, given)
         self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
@@ -69,8 +73,10 @@ class GAN(System, Samples):
             self.recipe = replace(self.recipe, rate=self.paper.recipe.rate)
         self.loss = loss  # pyright: ignore[reportAttributeAccessIssue]: the option has the field's name
         self.discriminator_steps = discriminator_steps
+        # Without it the discriminator learns small sets by heart, and then the synthesiser does.
+        self.dropout = (0.5 if x.dim <= SMALL else 0.0) if dropout is None else dropout
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
-        self.discriminator = make_discriminator(x, self.given, width=self.width)
+        self.discriminator = make_discriminator(x, self.given, width=self.width, dropout=self.dropout)
 
     def players(self) -> dict[str, Player]:
         """Discriminator and synthesiser, each with Adam as DCGAN sets it."""
