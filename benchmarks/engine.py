@@ -23,8 +23,8 @@ from daedal.play.settings import Settings
 from daedal.play.trainer import Trainer
 from daedal.systems.autoencoders.vae import VAE
 
-BATCH, STEPS, LATENT, HIDDEN = 128, 400, 16, (256, 256)
-CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, 2
+BATCH, STEPS, LATENT, HIDDEN = 128, 2000, 16, (256, 256)
+CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, 10
 DATA = daedal.load_data("digits")
 
 
@@ -130,7 +130,7 @@ def pythae_trainer():
 def main() -> None:
     torch.set_num_threads(2)
     product, peer = matrix_product(), pythae_trainer()
-    times = interleave({"engine": with_engine, "bare": bare_loop, "pythae": peer, "product": product}, blocks=9)
+    times = interleave({"engine": with_engine, "bare": bare_loop, "pythae": peer, "product": product}, blocks=7)
     rates = {"engine": STEPS * BATCH, "bare": STEPS * BATCH, "pythae": peer.samples}
     per_second = {name: n / statistics.median(times[name]) for name, n in rates.items()}
     speed = gflops(times["product"], product)

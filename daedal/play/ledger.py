@@ -28,7 +28,9 @@ class Ledger:
         if not self.entries:
             return {}
         device = next((v.device for _, _, v in self.entries if isinstance(v, Tensor)), torch.device("cpu"))
-        stacked = torch.stack([torch.as_tensor(v, dtype=torch.float32, device=device) for _, _, v in self.entries])
+        tensors = [v if isinstance(v, Tensor) else torch.tensor(float(v), device=device) for _, _, v in self.entries]
+        with torch.no_grad():
+            stacked = torch.stack(tensors).float()
         values = self.ranks.mean([stacked])[0].tolist()  # type: ignore[union-attr]
         bad = [(s, name) for (s, name, _), v in zip(self.entries, values, strict=True) if not math.isfinite(v)]
         sums: dict[str, list[float]] = {}

@@ -55,7 +55,10 @@ class Mover:
             norm = nn.utils.get_total_norm(present)
         if self.player.clip is not None and norm is not None:
             shrink = (self.player.clip / (norm + 1e-6)).clamp(max=1.0)
-            gradient = [None if g is None else g * shrink for g in gradient]
+            if len({g.data_ptr() for g in present}) == len(present):
+                torch._foreach_mul_(present, shrink)
+            else:  # gradients of two parameters may be one tensor, which must not shrink twice
+                gradient = [None if g is None else g * shrink for g in gradient]
         for parameter, g in zip(self.params, gradient, strict=True):
             parameter.grad = g
         rate = self.player.rate(progress)
