@@ -20,11 +20,11 @@ import daedal
 from benchmarks.common import REFERENCE_GFLOPS, gflops, interleave, matrix_product, publish, ratio
 from daedal.play.player import Average, Player, Rate, cosine
 from daedal.play.settings import Settings
-from daedal.play.trainer import Trainer
+from daedal.play.trainer import LOG_POINTS, Trainer
 from daedal.systems.autoencoders.vae import VAE
 
-BATCH, STEPS, LATENT, HIDDEN = 128, 2000, 16, (256, 256)
-CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, 10
+BATCH, STEPS, LATENT, HIDDEN = 128, 1000, 16, (256, 256)
+CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, STEPS // LOG_POINTS
 DATA = daedal.load_data("digits")
 
 
@@ -59,13 +59,13 @@ def bare_loop() -> None:
         loss = kl - reconstruction
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, CLIP)
+        norm = nn.utils.clip_grad_norm_(parameters, CLIP)
         for group in optimizer.param_groups:
             group["lr"] = RATE * shape(step / STEPS)
         optimizer.step()
         with torch.no_grad():
             torch._foreach_lerp_(averages, parameters, 1 - min(DECAY, (1 + step) / (10 + step)))
-        kept += [loss.detach(), reconstruction.detach(), kl.detach()]
+        kept += [loss.detach(), reconstruction.detach(), kl.detach(), norm]
         if (step + 1) % LOG_EVERY == 0:
             log.append(torch.stack(kept).tolist())
             kept.clear()
@@ -130,7 +130,7 @@ def pythae_trainer():
 def main() -> None:
     torch.set_num_threads(2)
     product, peer = matrix_product(), pythae_trainer()
-    times = interleave({"engine": with_engine, "bare": bare_loop, "pythae": peer, "product": product}, blocks=7)
+    times = interleave({"engine": with_engine, "bare": bare_loop, "pythae": peer, "product": product}, blocks=15)
     rates = {"engine": STEPS * BATCH, "bare": STEPS * BATCH, "pythae": peer.samples}
     per_second = {name: n / statistics.median(times[name]) for name, n in rates.items()}
     speed = gflops(times["product"], product)

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from daedal.play.player import Player, Stage
 from daedal.play.ranks import Ranks
@@ -29,6 +29,7 @@ class Mover:
         if not player.params:
             raise ValueError(f"Player {name!r} has no parameters that require a gradient.")
         self.name, self.player, self.params = name, player, player.params
+        self.strides = [p.stride() for p in self.params]
         self.optimizer = player.optimizer(player.params)
         self.turns = 0
         self.averages = [p.detach().clone() for p in self.params] if player.average else []
@@ -37,7 +38,7 @@ class Mover:
         """The gradient of a loss for this player's parameters only."""
         try:
             gradient = torch.autograd.grad(loss, self.params, retain_graph=keep, allow_unused=True)
-            return [_dense(g, p) for g, p in zip(gradient, self.params, strict=True)]
+            return [self._laid_out(i, g) for i, g in enumerate(gradient)]
         except RuntimeError as error:
             if "modified by an inplace operation" not in str(error):
                 raise
@@ -46,19 +47,35 @@ class Mover:
                 "build it after that player's turn, or yield both turns in one list."
             ) from error
 
+    def _laid_out(self, i: int, g: Tensor | None) -> Tensor | None:
+        """A gradient in the layout of its parameter: fused optimizers ask for it, and autograd may hand out a view."""
+        if g is None or g.stride() == self.strides[i]:
+            return g
+        return torch.empty_like(self.params[i]).copy_(g)
+
+    def _clipped(self, gradient: Sequence[Tensor | None], norm: Tensor, limit: float) -> Sequence[Tensor | None]:
+        """The gradient, shrunk to the norm `limit` where its norm is greater."""
+        if norm.device.type == "cpu":  # a look waits for no device here
+            size = norm.item()
+            if size <= limit:
+                return gradient
+            shrink = limit / size
+        else:
+            shrink = (limit / norm).clamp(max=1.0)
+        present = [g for g in gradient if g is not None]
+        if len({g.data_ptr() for g in present}) < len(present):
+            return [None if g is None else g * shrink for g in gradient]  # one tensor of two must not shrink twice
+        torch._foreach_mul_(present, shrink)
+        return gradient
+
     @torch.no_grad()
     def move(self, gradient: Sequence[Tensor | None], progress: float, want_norm: bool) -> Tensor | None:
         """Step along a gradient, then update the average. Returns the gradient's norm where it is known."""
-        present = [g for g in gradient if g is not None]
         norm = None
         if self.player.clip is not None or want_norm:
-            norm = nn.utils.get_total_norm(present)
+            norm = _norm([g for g in gradient if g is not None])
         if self.player.clip is not None and norm is not None:
-            shrink = (self.player.clip / (norm + 1e-6)).clamp(max=1.0)
-            if len({g.data_ptr() for g in present}) == len(present):
-                torch._foreach_mul_(present, shrink)
-            else:  # gradients of two parameters may be one tensor, which must not shrink twice
-                gradient = [None if g is None else g * shrink for g in gradient]
+            gradient = self._clipped(gradient, norm, self.player.clip)
         for parameter, g in zip(self.params, gradient, strict=True):
             parameter.grad = g
         rate = self.player.rate(progress)
@@ -242,11 +259,9 @@ def _restore_optimizer(
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def _dense(g: Tensor | None, parameter: Tensor) -> Tensor | None:
-    """A gradient laid out as its parameter is: fused optimizers ask for it, and autograd may hand out a view."""
-    if g is None or g.stride() == parameter.stride():
-        return g
-    return torch.empty_like(parameter).copy_(g)
+def _norm(gradient: list[Tensor]) -> Tensor:
+    """The 2-norm of all numbers together."""
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradient)))
 
 
 def _turns(item: Any) -> Sequence[Turn]:

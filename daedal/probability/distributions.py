@@ -44,9 +44,9 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
 
 def binomial_log_prob(k: Tensor, trials: int, logits: Tensor) -> Tensor:
     """log of C(trials, k) p^k (1 - p)^(trials - k) with p = sigmoid(logits), elementwise; k int64 in 0 .. trials."""
-    share = k.to(logits.dtype) / trials
     counts = torch.from_numpy(_log_binomials(trials)).to(device=k.device, dtype=logits.dtype)[k]
-    return counts - trials * F.binary_cross_entropy_with_logits(logits, share, reduction="none")
+    # log p = logits + log (1 - p), so this is counts + k logits + trials log (1 - p), in few passes.
+    return torch.addcmul(counts, k.to(logits.dtype), logits).add(F.logsigmoid(-logits), alpha=trials)
 
 
 @functools.lru_cache

@@ -206,14 +206,16 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
 
     def loss(self, batch: Batch) -> Tensor:
         """Minus the bound with the KL weighted by beta, its mean over the batch: nats."""
-        reconstruction, kl = self._batch_terms(batch)
-        return self.beta * kl - reconstruction
+        return self._loss(*self._batch_terms(batch))
 
     def turns(self, batches: Iterator[Batch]) -> Iterator[Turn]:
         """One batch, one step."""
         reconstruction, kl = self._batch_terms(next(batches))
         scalars = {"log-likelihood": reconstruction.detach(), "kl": kl.detach()}
-        yield Turn("model", self.beta * kl - reconstruction, scalars=scalars)
+        yield Turn("model", self._loss(reconstruction, kl), scalars=scalars)
+
+    def _loss(self, reconstruction: Tensor, kl: Tensor) -> Tensor:
+        return (kl if self.beta == 1 else self.beta * kl) - reconstruction
 
     def _batch_terms(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The two terms of the bound, their means over the batch; a density sees images dequantised."""
@@ -221,7 +223,8 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         if self.measure == "lebesgue" and isinstance(self.x, Images):
             x = self.x.dequantise(x)
         reconstruction, kl = self.bound_terms(x, self.context(batch.given, len(batch)))
-        return reconstruction.mean() + self.standardise.log_det, kl.mean()
+        reconstruction = reconstruction.mean()
+        return reconstruction + self.standardise.log_det if self.standardise.active else reconstruction, kl.mean()
 
     def players(self) -> dict[str, Player]:
         """All parameters, at a rate that falls to zero along half a cosine."""
