@@ -109,7 +109,11 @@ class ExactInverse:
 
 
 class Denoises(ABC):
-    """Knows E[x0 | x = x0 + sigma * noise], the one convention for all diffusion models."""
+    """Knows E[x0 | x = x0 + sigma * noise], the one convention for all diffusion models.
+
+    The noise is standard normal in border units for images. Coordinates of vectors have units of their own, and there
+    it is in standard deviations of each in the training data: x = x0 + sigma * `system.standardise.scale` * noise.
+    """
 
     @abstractmethod
     def denoise(self, x: Tensor, sigma: Tensor, *, given: Given | None = None) -> Tensor:

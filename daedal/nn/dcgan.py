@@ -87,6 +87,10 @@ class Synthesiser(nn.Module):
         uniform = torch.rand(n, self.latent, generator=generator, dtype=torch.float64, device=like.device)
         return torch.special.ndtri(edge + (1 - 2 * edge) * uniform).to(like.dtype)
 
+    def generate(self, n: int, given: Given) -> Tensor:
+        """n items of fresh noise, (n, *x), one for each of `given`; differentiable."""
+        return self(self.noise(n), given)
+
 
 class ImageSynthesiser(Synthesiser):
     """Noise -> a small map of features -> doublings -> tanh. Twice as wide as its discriminator, as in the paper."""

@@ -9,7 +9,8 @@ from daedal.play.player import Stage
 from daedal.play.system import System
 from daedal.play.table import Table
 
-WARM_UP, TIMED = 2, 5  # rounds: the first ones pay for lazy initialisation
+WARM_UP, TIMED = 2, 5  # rounds at least: the first ones pay for lazy initialisation
+SHARE = 0.02  # of the budget at least goes into timing: five short rounds tell little on a machine with other work
 
 
 def stage_steps(
@@ -26,18 +27,20 @@ def stage_steps(
     for index, stage in enumerate(stages):
         if stage.enter is not None:
             stage.enter()
-        duration = _time_rounds(table_of(index), clock)
-        steps.append(max(1, round(seconds * stage.steps / total / max(duration, 1e-9))))
+        ours = seconds * stage.steps / total
+        duration = _time_rounds(table_of(index), clock, SHARE * ours)
+        steps.append(max(1, round(ours / max(duration, 1e-9))))
         system.load_state_dict(before)
     return steps
 
 
-def _time_rounds(table: Table, clock: Callable[[], float]) -> float:
-    durations = []
-    for i in range(WARM_UP + TIMED):
+def _time_rounds(table: Table, clock: Callable[[], float], least: float) -> float:
+    """Seconds that a round takes: the mean of those timed, `least` seconds of them or more."""
+    durations: list[float] = []
+    while len(durations) < WARM_UP + TIMED or sum(durations[WARM_UP:]) < least:
         start = clock()
-        done = table.play(i, 0.0)
+        done = table.play(len(durations), 0.0)
         durations.append(clock() - start)
         if done:
             break
-    return statistics.median(durations[WARM_UP:] or durations)
+    return statistics.fmean(durations[WARM_UP:] or durations)

@@ -270,7 +270,7 @@ class DDPM(System, Samples, Bounds, Denoises):
     def denoise(self, x: Tensor, sigma: Tensor, *, given: Given | None = None) -> Tensor:
         """E[x0 | x = x0 + sigma * noise], sigma (n,) or a scalar, from the step whose noise / signal is sigma.
 
-        For vectors sigma is in standard deviations of each coordinate. Between the steps, time is interpolated.
+        For vectors the noise is in standard deviations of each coordinate. Between the steps, time is interpolated.
         """
         given, noisy = self.prepare_given(given, len(x)), self.standardise(x)
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))

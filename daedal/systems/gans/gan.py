@@ -92,16 +92,13 @@ class GAN(System, Samples):
         for _ in range(self.discriminator_steps):
             batch = next(batches)
             with torch.no_grad():
-                items = self.generate(batch)
+                items = self.synthesiser.generate(len(batch), batch.given)
             real = self.discriminator(self.standardise(batch.x), batch.given)
             fake = self.discriminator(items, batch.given)
             yield Turn("discriminator", game.discriminator(real, fake), scalars={"accuracy": accuracy(real, fake)})
-        fake = self.discriminator(self.generate(batch), batch.given)  # pyright: ignore[reportPossiblyUnbound]
+        given = batch.given  # pyright: ignore[reportPossiblyUnbound]
+        fake = self.discriminator(self.synthesiser.generate(len(batch), given), given)  # pyright: ignore[reportPossiblyUnbound]
         yield Turn("synthesiser", game.synthesiser(fake))
-
-    def generate(self, batch: Batch) -> Tensor:
-        """As many new items as the batch has, under its `given`, in standard units; differentiable."""
-        return self.synthesiser(self.synthesiser.noise(len(batch)), batch.given)
 
     def draw(
         self, n: int, given: Given, generator: torch.Generator | None, *, truncation: PositiveFloat | None = None

@@ -103,12 +103,13 @@ class WGANGP(System, Samples):
             yield self._critic_turn(batch)
             if self.constraint == "clipping":
                 yield Tell(self.clip_critic)
-        fake = self.critic(self.generate(batch), batch.given)  # pyright: ignore[reportPossiblyUnbound]
+        given = batch.given  # pyright: ignore[reportPossiblyUnbound]
+        fake = self.critic(self.synthesiser.generate(len(batch), given), given)  # pyright: ignore[reportPossiblyUnbound]
         yield Turn("synthesiser", GAMES["wasserstein"].synthesiser(fake))
 
     def _critic_turn(self, batch: Batch) -> Turn:
         with torch.no_grad():
-            fake = self.generate(batch)
+            fake = self.synthesiser.generate(len(batch), batch.given)
         real = self.standardise(batch.x)
         twice = {name: torch.cat([value, value]) for name, value in batch.given.items()}
         loss = GAMES["wasserstein"].discriminator(*self.critic(torch.cat([real, fake]), twice).chunk(2))
@@ -124,10 +125,6 @@ class WGANGP(System, Samples):
         """Clip every parameter of the critic, biases too, to [-clip_limit, clip_limit]."""
         for parameter in self.critic.parameters():
             parameter.clamp_(-self.clip_limit, self.clip_limit)
-
-    def generate(self, batch: Batch) -> Tensor:
-        """As many new items as the batch has, under its `given`, in standard units; differentiable."""
-        return self.synthesiser(self.synthesiser.noise(len(batch)), batch.given)
 
     def draw(
         self, n: int, given: Given, generator: torch.Generator | None, *, truncation: PositiveFloat | None = None
