@@ -14,6 +14,7 @@ import numpy as np
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from scipy.special import erf, softmax
+from scipy.stats import hypergeom
 from sklearn.datasets import load_digits
 
 WEIGHTS = Path(__file__).parent.parent / "daedal" / "evaluate" / "assets" / "digits-features.safetensors"
@@ -95,11 +96,15 @@ def entropy(p):
     return -(mean * np.log(mean)).sum()
 
 
-def closer(samples, training, reference):
-    """The share of samples nearer to a training item, in whole levels, so that ties are ties."""
-    s, a, b = (np.rint((x.reshape(len(x), -1) + 1) * 8) for x in (samples, training, reference))
-    seen, unseen = cdist(s, a, "sqeuclidean").min(1), cdist(s, b, "sqeuclidean").min(1)
-    return ((seen < unseen) + 0.5 * (seen == unseen)).mean()
+def closer(samples, known, reference):
+    """The mean chance that as many training items as `reference` has, of all `known`, hold one nearer to a sample.
+
+    In whole levels, so that ties are ties.
+    """
+    s, a, b = (np.rint((x.reshape(len(x), -1) + 1) * 8) for x in (samples, known, reference))
+    seen, unseen = cdist(s, a, "sqeuclidean"), cdist(s, b, "sqeuclidean").min(1, keepdims=True)
+    counts = (seen < unseen).sum(1), (seen <= unseen).sum(1)
+    return np.mean([hypergeom.sf(0, len(known), k, len(reference)) for k in counts])
 
 
 def recompute(samples, training_rows, reference_rows):
@@ -111,7 +116,7 @@ def recompute(samples, training_rows, reference_rows):
     value, floor = shares(r, s), shares(r, t)
     found |= {name: (value[name], floor[name]) for name in value}
     found["class-entropy"] = (entropy(net.probabilities(samples)), entropy(net.probabilities(training)))
-    found["memorised"] = (closer(samples, training, reference), 0.5)
+    found["memorised"] = (closer(samples, train, reference), 0.5)
     return found
 
 

@@ -18,7 +18,7 @@ from daedal.evaluate.frechet import Moments, frechet_distance
 from daedal.evaluate.kernel import kernel_distance
 from daedal.evaluate.likelihood import bits_per_dim, likelihood_kind
 from daedal.evaluate.measure import Material, Measure
-from daedal.evaluate.neighbours import BALL_K, Overlap, closer_to_first, overlap
+from daedal.evaluate.neighbours import BALL_K, Overlap, overlap
 from daedal.evaluate.trial import Trial
 from daedal.spaces import Images, Labels, Vectors
 
@@ -196,13 +196,10 @@ class Metrics:
 
     def memorised(self) -> Measure | None:
         """The share of samples nearer to n training items than to n test items; ties count half."""
-        if not self.samples:
-            return None
-        trial = self.trial
-        seen, _ = trial.nearest_in(self.data.train, trial.training, trial.samples)
-        unseen, _ = trial.nearest_in(self.data.test, trial.reference, trial.samples)
-        share = float(closer_to_first(seen, unseen).mean())
-        return Measure(share, floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n, better="lower")
+        return None if not self.samples else self._memorised(self.trial.nearer_to_training())
+
+    def _memorised(self, each: Tensor) -> Measure:
+        return Measure(float(each.mean()), floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n, better="lower")
 
     # -- costs
 

@@ -20,6 +20,7 @@ from matrix products, |a - b|^2 = |a|^2 + |b|^2 - 2 a.b, in the dtype of the fea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -124,9 +125,32 @@ def nearest(queries: Tensor, n: int, gather: Callable[[range], Tensor]) -> tuple
     return best, index
 
 
-def closer_to_first(first: Tensor, second: Tensor) -> Tensor:
-    """1 where the first distance is smaller, 1/2 where they are equal, else 0: (n,), float64."""
-    return ((first < second).double() + (first <= second).double()) / 2
+def count_nearer(queries: Tensor, limits: Tensor, n: int, gather: Callable[[range], Tensor]) -> tuple[Tensor, Tensor]:
+    """How many of n items are nearer to each query than its limit, a squared distance, and how many as near: (q,) each.
+
+    `gather` as in `nearest`.
+    """
+    nearer, as_near = torch.zeros(2, len(queries), dtype=torch.long)
+    step = max(1, BLOCK_NUMBERS // max(len(queries), queries.shape[1]))
+    for start in range(0, n, step):
+        distances = squared_distances(queries, gather(range(start, min(n, start + step))))
+        nearer += (distances < limits[:, None]).sum(1)
+        as_near += (distances == limits[:, None]).sum(1)
+    return nearer, as_near
+
+
+def chance_of_any(k: Tensor, chosen: int, n: int) -> Tensor:
+    """The chance that `chosen` of n items, drawn without replacement, hold any of k.
+
+    1 - C(n - k, chosen) / C(n, chosen), of integers k of any shape: float64.
+
+    >>> chance_of_any(torch.tensor([0, 1, 3]), chosen=2, n=4)
+    tensor([0.0000, 0.5000, 1.0000], dtype=torch.float64)
+    """
+    rest = (n - k).double()
+    ways = torch.lgamma(rest + 1) - torch.lgamma((rest - chosen).clamp(min=0) + 1)
+    of = math.lgamma(n + 1) - math.lgamma(n - chosen + 1)
+    return torch.where(rest < chosen, 1.0, -torch.expm1((ways - of).clamp(max=0)))  # no less than none
 
 
 def _blocks(x: Tensor, columns: int) -> Iterable[tuple[int, Tensor]]:

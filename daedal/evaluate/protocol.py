@@ -8,11 +8,11 @@
 | `class-accuracy` | share of samples that the classifier puts in the class asked for | the reference itself |
 | `bits-per-dim` | of the reference; vectors: log2 density in the user's units, perhaps negative | a toy's entropy |
 | `reconstruction-mse` | of the reference; images in [0, 1], vectors in standard units, labels as errors | |
-| `memorised` | share of samples nearer to n training items than to n test items, pixel by pixel | one half |
+| `memorised` | share of samples nearer to n of the training items than to n test items, pixel by pixel | one half |
 | `images-per-second`, `train-seconds`, `parameters`, `peak-memory-mb` | costs; memory is this process's | |
 
 SPACE names the features (`daedal.evaluate.features`). `spread` is one standard error: by bootstrap over the samples
-for what is made of samples (for `memorised` it is the binomial one of a share of one half), over the reference for
+for what is made of samples (for `memorised` it is at most that of a share of one half), over the reference for
 bits and reconstructions. It leaves out the luck of training, which only repeats show.
 """
 

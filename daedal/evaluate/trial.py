@@ -23,11 +23,12 @@ from torch.nn import functional as F
 from daedal.data.base import Data
 from daedal.errors import UsageError
 from daedal.evaluate.features import FeatureSpace
-from daedal.evaluate.neighbours import nearest
+from daedal.evaluate.neighbours import chance_of_any, count_nearer, nearest
 from daedal.nn.scale import Standardise
 from daedal.spaces import Images, Labels
 
 MOST = 10_000  # items of the reference
+MOST_KNOWN = 50_000  # items of the training split that samples are held against for copying
 SHOWN = 256  # samples whose nearest training item is looked up
 CHUNK_NUMBERS = 2**20  # numbers of x that a system is given at once
 
@@ -43,7 +44,8 @@ class Trial:
         unmirrored = _unmirrored(data.train, self.x)
         self.n = _size(n, min(len(data.test), len(unmirrored), MOST))
         self.reference = np.random.default_rng(0).permutation(len(data.test))[: self.n]
-        self.training = np.random.default_rng(seed).permutation(unmirrored)[: self.n]
+        shuffled = np.random.default_rng(seed).permutation(unmirrored)
+        self.training, self.known = shuffled[: self.n], shuffled[:MOST_KNOWN]
         self._features: dict[str, dict[str, Tensor]] = {}
 
     # -- items
@@ -130,11 +132,25 @@ class Trial:
         standardise.fit(self.data.train, self.x)
         return lambda x: standardise(x.double())
 
+    def rows_of(self, split: Any, rows: np.ndarray) -> Callable[[range], Tensor]:
+        """Some of the rows of a split as `flatten` has them, by a range."""
+        return lambda part: self.flatten(split.gather(rows[part.start : part.stop], (self.x,))[self.x])
+
     def nearest_in(self, split: Any, rows: np.ndarray, queries: Tensor) -> tuple[Tensor, np.ndarray]:
         """The item nearest to each of some samples among rows of a split: squared distances, and those rows."""
-        take = lambda part: self.flatten(split.gather(rows[part.start : part.stop], (self.x,))[self.x])  # noqa: E731
-        distances, index = nearest(self.flatten(queries), len(rows), take)
+        distances, index = nearest(self.flatten(queries), len(rows), self.rows_of(split, rows))
         return distances, rows[index.numpy()]
+
+    def nearer_to_training(self) -> Tensor:
+        """For each sample the chance that n training items, chosen blindly, hold one nearer than all n test items.
+
+        In closed form, so that it does not depend on a choice; a tie counts half: (n,), float64.
+        """
+        unseen, _ = self.nearest_in(self.data.test, self.reference, self.samples)
+        take = self.rows_of(self.data.train, self.known)
+        nearer, as_near = count_nearer(self.flatten(self.samples), unseen, len(self.known), take)
+        strictly, weakly = (chance_of_any(k, self.n, len(self.known)) for k in (nearer, nearer + as_near))
+        return (strictly + weakly) / 2
 
     def nearest_training(self) -> np.ndarray:
         """The row of the training split nearest to each of the first samples: (min(n, 256),)."""

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist
+from scipy.stats import hypergeom
 from sklearn.neighbors import NearestNeighbors
 
 from daedal.evaluate import neighbours
-from daedal.evaluate.neighbours import closer_to_first, nearest, overlap, radii, squared_distances
+from daedal.evaluate.neighbours import chance_of_any, count_nearer, nearest, overlap, radii, squared_distances
 
 
 def rows(n, d=5, seed=0):
@@ -131,6 +132,14 @@ def test_nearest_equals_scikit_learns():
     assert found[1].tolist() == index[:, 0].tolist()
 
 
-def test_ties_count_half():
-    found = closer_to_first(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2.0, 2.0, 2.0]))
-    assert found.tolist() == [1, 0.5, 0]
+def test_items_within_a_limit_are_counted():
+    queries, items = torch.zeros(2, 1), torch.tensor([[1.0], [-1.0], [2.0], [3.0]])
+    nearer, as_near = count_nearer(queries, torch.tensor([4.0, 1.0]), 4, lambda part: items[part.start : part.stop])
+    assert nearer.tolist() == [2, 0]
+    assert as_near.tolist() == [1, 2]
+
+
+def test_the_chance_of_any_is_hypergeometric():
+    k = torch.arange(0, 30)
+    found = chance_of_any(k, chosen=12, n=29)
+    np.testing.assert_allclose(found, hypergeom.sf(0, 29, k.numpy(), 12), atol=1e-12)
