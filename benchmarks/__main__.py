@@ -27,8 +27,8 @@ def page() -> str:
         "# Benchmarks",
         "",
         "Speed beside a peer or a plain implementation in the same process, in interleaved blocks, as the median of "
-        "the blocks' ratios. This page is written by `python -m benchmarks` from `results/benchmarks/*.json`, which "
-        "also keep the single blocks.",
+        "the blocks' ratios. What is asked of a number stands beside it. This page is written by "
+        "`python -m benchmarks` from `results/benchmarks/*.json`, which also keep the single blocks.",
     ]
     for name in names():
         path = RESULTS / f"{name.replace('_', '-')}.json"
@@ -40,17 +40,28 @@ def page() -> str:
 def _section(name: str, record: dict[str, Any]) -> list[str]:
     said = (importlib.import_module(f"benchmarks.{name}").__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
     rows = [f"| {key} | {value} |" for key, value in _numbers(record)]
+    asked = [_bar(key, one) for key, one in record.get("bars", {}).items()]
     machine = record["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
     where = f"`{record['command']}`, {machine['processor']}, {machine['threads']} threads, {versions}."
-    return [f"## {name.replace('_', ' ')}", "", said, "", "| measured | |", "|---|---|", *rows, "", where]
+    if asked:
+        asked = ["| asked for | measured | | |", "|---|---|---|---|", *asked, ""]
+    return [f"## {name.replace('_', ' ')}", "", said, "", *asked, "| measured | |", "|---|---|", *rows, "", where]
+
+
+def _bar(name: str, one: dict[str, Any]) -> str:
+    limits = [
+        f"{words} {one[key]:,}" for key, words in (("at_least", "at least"), ("at_most", "at most")) if key in one
+    ]
+    verdict = "holds" if one["holds"] else "**does not hold**"
+    return f"| {name} | {one['measured']:,.4g} | {' and '.join(limits)} | {verdict} |"
 
 
 def _numbers(record: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for key, value in record.items():
         label = f"{before}{key.replace('_', ' ')}"
-        if isinstance(value, dict) and key not in ("machine", "seconds"):
+        if isinstance(value, dict) and key not in ("machine", "seconds", "bars"):
             found += _numbers(value, f"{label}, ")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found.append((label, f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"))

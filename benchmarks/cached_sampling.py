@@ -8,10 +8,11 @@ from __future__ import annotations
 import statistics
 import sys
 from functools import partial
+from typing import Any
 
 import torch
 
-from benchmarks.common import REFERENCE_GFLOPS, gflops, interleave, matrix_product, publish, ratio
+from benchmarks.common import REFERENCE_GFLOPS, bar, gflops, interleave, matrix_product, publish, ratio
 from daedal.spaces import Images
 from daedal.systems.autoregressive.pixelcnn import PixelCNN
 
@@ -39,7 +40,7 @@ def differing(space: Images) -> int:
     return int((cached != plain).sum())
 
 
-def measure(space: Images, batch: int) -> dict[str, object]:
+def measure(space: Images, batch: int) -> dict[str, Any]:
     model, product = model_of(space), matrix_product()
     ways = {
         way: partial(model.sample, batch, generator=generator(), cached=way == "cached") for way in ("cached", "plain")
@@ -61,7 +62,12 @@ def main() -> None:
     cases = {name: case for name, case in CASES.items() if "--quick" not in sys.argv or name == "grey-16x16"}
     differ = {name: differing(space) for name, (space, _) in cases.items() if space.height <= 16}
     speeds = {name: {"batch": batch, **measure(space, batch)} for name, (space, batch) in cases.items()}
-    publish("cached-sampling", {"differing": differ, "cases": speeds})
+    bars = {
+        f"plain over cached, {name}": bar(speeds[name]["plain_over_cached"], at_least=20)
+        for name in speeds
+        if name.endswith("16x16")
+    }
+    publish("cached-sampling", {"bars": bars, "differing": differ, "cases": speeds})
 
 
 if __name__ == "__main__":

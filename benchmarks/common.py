@@ -64,6 +64,13 @@ def gflops(times: list[float], work: Callable[[], None]) -> float:
     return statistics.median(work.flops / t / 1e9 for t in times)  # type: ignore[attr-defined]
 
 
+def bar(measured: float, *, at_least: float | None = None, at_most: float | None = None) -> dict[str, Any]:
+    """What is asked of a number, and whether it holds."""
+    holds = (at_least is None or measured >= at_least) and (at_most is None or measured <= at_most)
+    limits = {"at_least": at_least, "at_most": at_most}
+    return {"measured": measured, **{k: v for k, v in limits.items() if v is not None}, "holds": holds}
+
+
 def machine() -> dict[str, Any]:
     """What the numbers hold for."""
     packages = ("torch", "numpy", "scikit-learn", "torchmetrics", "pillow", "pythae")

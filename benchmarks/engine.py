@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import daedal
-from benchmarks.common import REFERENCE_GFLOPS, gflops, interleave, matrix_product, publish, ratio
+from benchmarks.common import REFERENCE_GFLOPS, bar, gflops, interleave, matrix_product, publish, ratio
 from daedal.play.player import Average, Player, Rate, cosine
 from daedal.play.settings import Settings
 from daedal.play.trainer import LOG_POINTS, Trainer
@@ -135,13 +135,14 @@ def main() -> None:
     per_second = {name: n / statistics.median(times[name]) for name, n in rates.items()}
     speed = gflops(times["product"], product)
     pairs = zip(times["engine"], times["pythae"], strict=True)
+    over_pythae = statistics.median((rates["engine"] / ours) / (rates["pythae"] / theirs) for ours, theirs in pairs)
     publish(
         "engine",
         {
-            "overhead_over_bare_loop": ratio(times, "engine", "bare") - 1,
-            "samples_per_second_over_pythae": statistics.median(
-                (rates["engine"] / ours) / (rates["pythae"] / theirs) for ours, theirs in pairs
-            ),
+            "bars": {
+                "overhead over the bare loop": bar(ratio(times, "engine", "bare") - 1, at_most=0.05),
+                "samples per second over pythae": bar(over_pythae, at_least=1.5),
+            },
             "samples_per_second": per_second,
             "scaled_samples_per_second": {k: v * REFERENCE_GFLOPS / speed for k, v in per_second.items()},
             "gflops": speed,

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.metrics import pairwise_distances
 
-from benchmarks.common import REFERENCE_GFLOPS, gflops, interleave, matrix_product, publish, ratio
+from benchmarks.common import REFERENCE_GFLOPS, bar, gflops, interleave, matrix_product, publish, ratio
 from daedal.evaluate.neighbours import overlap
 
 FEATURES, ITEMS = 2048, 10_000
@@ -66,6 +66,7 @@ def main() -> None:
     publish(
         "neighbours",
         {
+            "bars": {"scaled seconds": bar(median["ours"] * speed / REFERENCE_GFLOPS, at_most=4.8)},
             "times_faster": {name: ratio(times, name, "ours") for name in ("scikit-learn", "torch.cdist")},
             "scaled_seconds": {name: value * speed / REFERENCE_GFLOPS for name, value in median.items()},
             "found": {name: dict(zip(NAMES, values, strict=True)) for name, values in found.items()},

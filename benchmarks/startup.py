@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.common import interleave, publish, ratio
+from benchmarks.common import bar, interleave, publish, ratio
 
 CODE = {"python": "pass", "torch": "import torch", "daedal": "import daedal", "daedal-torch": "import daedal, torch"}
 COMMANDS = {"--help": ["--help"], "list": ["list"], "train-help": ["train", "vae", "--help"]}
@@ -30,9 +30,11 @@ def main() -> None:
     publish(
         "startup",
         {
-            "seconds_of_help": statistics.median(times["--help"]),
-            "import_daedal_over_import_torch": ratio(times, "daedal", "torch"),
-            "import_both_over_import_torch": ratio(times, "daedal-torch", "torch"),
+            "bars": {
+                "seconds of --help": bar(statistics.median(times["--help"]), at_most=0.5),
+                "import daedal over import torch": bar(ratio(times, "daedal", "torch"), at_most=1.3),
+                "import of both over import torch": bar(ratio(times, "daedal-torch", "torch"), at_most=1.3),
+            },
             "seconds": times,
         },
     )
