@@ -109,9 +109,7 @@ def main() -> None:
     batches = stored["scaled_images_per_second"]["batches"]
     bars = {
         "first load over a plain loop": bar(stored["plain_over_first"], at_least=1.6),
-        "scaled images per second as float batches": bar(
-            stored["scaled_images_per_second"]["batches"], at_least=40_000
-        ),
+        "scaled images per second as float batches": bar(batches, at_least=40_000),
     }
     publish("image-loading", {"bars": bars, "cores": os.cpu_count(), "cases": results})
 
