@@ -25,11 +25,16 @@ Fraction = Annotated[float, Ge(0), Lt(1)]  # [0, 1): a dropout rate, a decay
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a system is trained unless told otherwise: total batch size, rounds, peak learning rate."""
+    """How a system is trained unless told otherwise: total batch size, rounds, peak learning rate.
+
+    A budget in seconds buys at most `epochs` passes over the data (or `steps`, if that is more): from there on the
+    system would learn a small set by heart. None: it does not, or has not been seen to.
+    """
 
     batch_size: int = 128
     steps: int = 2000
     rate: float = 1e-3
+    epochs: int | None = None
 
 
 @dataclass(frozen=True)

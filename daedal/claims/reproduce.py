@@ -116,6 +116,7 @@ def _section(name: str, record: dict[str, Any]) -> list[str]:
         word = "holds" if claim["holds"] else "not reproduced at this scale"
         cells = [claim["says"], claim["measures"], claim["baseline"]]
         numbers = [f"{v:.4g}" for v in (value, base, claim["difference"], claim["bar"], claim["se"])]
+        numbers[-1] = numbers[-1] if len(seeds) > 1 else "one seed"
         lines.append("| " + " | ".join([*cells, *numbers, word]) + " |")
     machine, commit = record["machine"], (record["commit"] or "unknown")[:10]
     lines += ["", f"`{record['command']}`, commit {commit}, {record['date']}, {machine['processor']}, "]

@@ -41,6 +41,7 @@ def trained(
     steps: int | None = None,
     seconds: float | None = None,
     dtype: torch.dtype = torch.float32,
+    rate: float | None = None,
     **options: Any,
 ) -> Run:
     """A system trained from scratch for a budget, a tenth of it if `quick`; nothing is written."""
@@ -48,7 +49,7 @@ def trained(
         steps = None if steps is None else max(1, round(steps * QUICK))
         seconds = None if seconds is None else seconds * QUICK
     system = create(name, data, seed=seed, **options).to(dtype)
-    return Trainer(system, data, Settings(steps=steps, seconds=seconds, seed=seed, tensorboard=False)).run()
+    return Trainer(system, data, Settings(steps=steps, seconds=seconds, seed=seed, rate=rate, tensorboard=False)).run()
 
 
 def held_out_bits(system: Any, data: Data, seed: int = 0) -> float:

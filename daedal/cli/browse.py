@@ -58,6 +58,14 @@ def cite(name: str) -> Answer:
     return Answer({"name": catalogue.find(name).name, "bibtex": text}, lambda console: _print(text, console))
 
 
+RECIPE = {
+    "batch_size": "items of a step, over all processes and micro-batches",
+    "steps": "rounds played where no budget is given",
+    "epochs": "passes over the data that a budget in seconds buys at most, or the steps above",
+    "rate": "peak learning rate",
+}
+
+
 def _print(text: str, console: Console) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
@@ -122,8 +130,9 @@ def _show_info(entry: Entry, record: dict[str, Any], console: Console) -> None:
         table.add_row(
             option.flag, *(_words(column["options"][option.name]) for column in columns.values()), option.help
         )
-    for key in ("batch_size", "steps", "rate"):
-        table.add_row(key.replace("_", " "), *(f"{column['recipe'][key]:g}" for column in columns.values()), "")
+    for key, said in RECIPE.items():
+        values = (column["recipe"][key] for column in columns.values())
+        table.add_row(key.replace("_", " "), *("-" if value is None else f"{value:g}" for value in values), said)
     console.print(table)
     if entry.sample_options:
         console.print(f"Options of sample: {', '.join(o.flag for o in entry.sample_options)}", markup=False)

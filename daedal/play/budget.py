@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -20,27 +21,34 @@ def stage_steps(
     table_of: Callable[[int], Table],
     clock: Callable[[], float],
 ) -> list[int]:
-    """Steps of each stage that fill `seconds`, shared as the stages' own steps are. The system is left as it was."""
-    total = sum(stage.steps for stage in stages)
+    """Steps of each stage that fill `seconds`, shared as the stages' own steps are. The system is left as it was.
+
+    No more than the epochs of its recipe: a small set is not to be learned by heart because there is time.
+    """
+    total, epochs = sum(stage.steps for stage in stages), system.recipe.epochs or math.inf
     before = {name: tensor.clone() for name, tensor in system.state_dict().items()}
     steps = []
     for index, stage in enumerate(stages):
         if stage.enter is not None:
             stage.enter()
         ours = seconds * stage.steps / total
-        duration = _time_rounds(table_of(index), clock, SHARE * ours)
-        steps.append(max(1, round(ours / max(duration, 1e-9))))
+        table = table_of(index)
+        duration, epochs_a_round = _rehearse(table, clock, SHARE * ours)
+        most = max(stage.steps, epochs * stage.steps / total / max(epochs_a_round, 1e-9))
+        steps.append(max(1, round(min(most, ours / max(duration, 1e-9)))))
         system.load_state_dict(before)
     return steps
 
 
-def _time_rounds(table: Table, clock: Callable[[], float], least: float) -> float:
-    """Seconds that a round takes: the mean of those timed, `least` seconds of them or more."""
+def _rehearse(table: Table, clock: Callable[[], float], least: float) -> tuple[float, float]:
+    """Seconds and epochs that a round takes: the mean of those timed, `least` seconds of them or more."""
     durations: list[float] = []
-    while len(durations) < WARM_UP + TIMED or sum(durations[WARM_UP:]) < least:
+    done = enough = False
+    while not (done or enough):
         start = clock()
         done = table.play(len(durations), 0.0)
         durations.append(clock() - start)
-        if done:
-            break
-    return statistics.fmean(durations[WARM_UP:] or durations)
+        enough = len(durations) >= WARM_UP + TIMED and sum(durations[WARM_UP:]) >= least
+        enough = bool(table.ranks.from_first([enough])[0])  # all ranks play as many
+    stream = table.streams[0]
+    return statistics.fmean(durations[WARM_UP:] or durations), stream.draws / len(durations) / stream.draws_per_epoch

@@ -96,7 +96,9 @@ def test_a_paper_is_whole_and_its_configuration_fits(name):
     known = {option.name: option for option in entry.options}
     for option, value in paper.options.items():
         known[option].check(value, entry.class_name)
-    assert all(0 < number < math.inf for number in vars(paper.recipe).values())
+    recipe = paper.recipe
+    assert all(0 < number < math.inf for number in (recipe.batch_size, recipe.steps, recipe.rate))
+    assert recipe.epochs is None  # published training does not end early
 
 
 def test_a_name_is_found_in_any_spelling():

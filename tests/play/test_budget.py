@@ -1,0 +1,40 @@
+"""A budget in seconds: how many steps it becomes."""
+
+import pytest
+
+from daedal.declare import Recipe
+from daedal.play.settings import Settings
+from daedal.play.trainer import Trainer
+from tests.small import line, vectors
+
+DATA = vectors(128)  # 96 of them for training
+
+
+class Clock:
+    """Advances as it is told whenever it is read, the last advance for good."""
+
+    def __init__(self, *ticks):
+        self.now, self.ticks = 0.0, list(ticks)
+
+    def __call__(self):
+        self.now += self.ticks.pop(0) if len(self.ticks) > 1 else self.ticks[0]
+        return self.now
+
+
+def steps(seconds, clock, recipe=None, batch_size=16):
+    system = line(DATA)
+    if recipe is not None:
+        system.recipe = recipe
+    return Trainer(system, DATA, Settings(seconds=seconds, batch_size=batch_size), clock=clock).run().steps
+
+
+def test_a_fiftieth_of_the_budget_is_timed():
+    """Seven slow rounds of 1 s, two to warm up, then fast ones of 1/8 s: of 400 s, 5 + 24/8 are timed in 29 rounds."""
+    slow, fast = [0.0, 1.0] * 7, [0.0, 0.125] * 24
+    assert steps(400.0, Clock(*slow, *fast, 1.0)) == 400 * 29 / 8
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(None, 4000), (10, 60), (1, 40)])
+def test_a_budget_buys_no_more_epochs_than_the_recipe_has_nor_fewer_steps(epochs, expected):
+    """An epoch is six batches of 16, and a round draws one. The recipe's own 40 steps are never too many."""
+    assert steps(1000.0, Clock(0.25), Recipe(steps=40, epochs=epochs)) == expected
