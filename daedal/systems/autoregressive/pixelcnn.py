@@ -226,6 +226,8 @@ class _Network(nn.Module):
         return None if self.planes is None or planes is None else self.planes(planes)
 
     def forward(self, x: Tensor, vector: Tensor | None, planes: Tensor | None, apply: Apply) -> Tensor:
+        if x.ndim == 4:  # a map, not one pixel; this layout is a seventh faster on a CPU
+            x = x.contiguous(memory_format=torch.channels_last)
         x = apply(self.first, x)
         x = x if planes is None else x + planes
         for block in self.blocks:
