@@ -16,17 +16,18 @@ def stage_steps(
     stages: Sequence[Stage],
     seconds: float,
     system: System,
-    table_of: Callable[[int], Table],
+    enter: Callable[[int], Table],
     clock: Callable[[], float],
 ) -> list[int]:
-    """Steps of each stage that fill `seconds`, shared as the stages' own steps are. The system is left as it was."""
+    """Steps of each stage that fill `seconds`, shared as the stages' own steps are. The system is left as it was.
+
+    `enter(index)` enters a stage and gives its table.
+    """
     total = sum(stage.steps for stage in stages)
     before = {name: tensor.clone() for name, tensor in system.state_dict().items()}
     steps = []
     for index, stage in enumerate(stages):
-        if stage.enter is not None:
-            stage.enter()
-        duration = _time_rounds(table_of(index), clock)
+        duration = _time_rounds(enter(index), clock)
         steps.append(max(1, round(seconds * stage.steps / total / max(duration, 1e-9))))
         system.load_state_dict(before)
     return steps
