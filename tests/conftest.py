@@ -7,21 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-SKIPS_ALLOWED: dict[str, str] = {}  # test id -> why it may be skipped in CI
-_skipped: list[str] = []
-
-
-def pytest_runtest_logreport(report):
-    if report.skipped:
-        _skipped.append(report.nodeid)
-
-
-def pytest_sessionfinish(session):
-    """In CI a skipped test fails the session unless it is listed."""
-    unlisted = sorted(set(_skipped) - set(SKIPS_ALLOWED))
-    if os.environ.get("CI") and unlisted:
-        print(f"\nskipped, and not in SKIPS_ALLOWED of tests/conftest.py: {', '.join(unlisted)}")
-        session.exitstatus = 1
+from tests.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What each rank does in the two-rank test: train every system, and break and resume some.
+"""What each rank does in the two-rank test: train every system, break and resume some, stop by a signal, go astray.
 
 torchrun --standalone --nproc-per-node 2 -m tests.ranks_session FOLDER
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
+from daedal.errors import Interrupted
 from daedal.play.settings import Run, Settings
 from daedal.play.trainer import Trainer
 from tests.contracts import Case, broken, systems
+from tests.small import Line, line, vectors
 
 STEPS, BATCH = 4, 16
 RESUMED = ("vae", "gan")  # systems that are also broken and resumed on two ranks
@@ -44,6 +47,45 @@ def whole(name: str) -> Run:
     return Trainer(case.create(), case.data(), settings(1)).run()
 
 
+class Signalled(Line):
+    """Rank 1, which writes no log and has no say in when to save, hears SIGTERM in round 2."""
+
+    def turns(self, batches):
+        yield from super().turns(batches)
+        if self.rounds == 2 and os.environ["RANK"] == "1":
+            signal.raise_signal(signal.SIGTERM)
+
+
+class Astray(Line):
+    """Rank 1 ends its round where rank 0 takes a turn."""
+
+    def turns(self, batches):
+        if os.environ["RANK"] == "0":
+            yield from super().turns(batches)
+
+
+def stopped(out: Path) -> tuple[str, Run]:
+    """What both ranks say when one of them was told to stop, and the run resumed to its end."""
+    data = vectors()
+    torch.manual_seed(0)
+    try:
+        Trainer(Signalled(data.fields["x"]), data, settings(1), out=out).run()
+        said = "nothing"
+    except Interrupted as error:
+        said = f"{error.signal}: {error}"
+    return said, Trainer.reopen(out, line(data, seed=9), data).resume()
+
+
+def astray() -> str:
+    """What a rank says whose control flow is not the other's."""
+    data = vectors()
+    try:
+        Trainer(Astray(data.fields["x"]), data, settings(1)).run()
+    except RuntimeError as error:
+        return str(error)
+    return "nothing"
+
+
 def keep(run: Run, path: Path) -> None:
     save_file({k: v.detach().clone().contiguous() for k, v in run.system.state_dict().items()}, path)
 
@@ -56,6 +98,10 @@ def main(folder: Path) -> None:
     for name in RESUMED:
         keep(whole(name), folder / f"{name}-whole-{rank}.safetensors")
         keep(resumed(name, folder / f"run-{name}"), folder / f"{name}-resumed-{rank}.safetensors")
+    said, run = stopped(folder / "run-stopped")
+    keep(run, folder / f"stopped-{rank}.safetensors")
+    keep(Trainer(line(vectors()), vectors(), settings(1)).run(), folder / f"unstopped-{rank}.safetensors")
+    (folder / f"said-{rank}.txt").write_text(f"{said}\n{astray()}\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the source may not say: imports that point upwards, pickles, a `yield` inside a `with` in a round."""
 
 import ast
+import re
 from pathlib import Path
 
 import daedal
@@ -128,14 +129,33 @@ def test_numpy_never_may_unpickle():
 ROUNDS = ("systems", "samplers", "losses", "nn", "probability")  # where rounds, and what they call, are written
 
 
-def test_no_round_yields_inside_a_with():
-    """The code around a `yield` runs in the trainer's context; a `with` would hold across it."""
+def found_in_rounds(search):
+    """Lines that a search finds where rounds are written, by module."""
     paths = {module: path for module, path in MODULES.items() if part_of(module) in ROUNDS}
     paths["daedal.play.system"] = MODULES["daedal.play.system"]
-    wrong = {
-        module: lines for module, path in paths.items() if (lines := [*yields_in_with(ast.parse(path.read_text()))])
-    }
-    assert not wrong
+    found = {module: [*search(ast.parse(path.read_text()))] for module, path in paths.items()}
+    return {module: lines for module, lines in found.items() if lines}
+
+
+def test_no_round_yields_inside_a_with():
+    """The code around a `yield` runs in the trainer's context; a `with` would hold across it."""
+    assert not found_in_rounds(yields_in_with)
+
+
+def test_no_round_makes_tensors_that_cannot_enter_a_graph():
+    """`inference_mode` is for the public verbs alone, and so is `sample`, which is in it."""
+    found = found_in_rounds(makers_of_inference_tensors)
+    assert found.keys() <= {"daedal.systems.training"}  # the picture of a run, drawn between rounds
+    assert len(found.get("daedal.systems.training", [])) == 1
+
+
+def makers_of_inference_tensors(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Name, ast.Attribute, ast.alias)) and INFERENCE.fullmatch(ast.unparse(node)):
+            yield node.lineno
+
+
+INFERENCE = re.compile(r"(.*\.)?inference_mode|(super\(\)|(self|system)(\.system)?)\.sample")
 
 
 def yields_in_with(tree):
@@ -153,6 +173,9 @@ def test_the_search_finds_what_it_searches():
     good = ast.parse("@contextlib.contextmanager\ndef f():\n    with a:\n        yield\n")
     assert list(yields_in_with(bad)) == [3]
     assert not list(yields_in_with(good))
+    for text in ("torch.inference_mode()", "from torch import inference_mode", "super().sample(2)", "self.sample(n)"):
+        assert list(makers_of_inference_tensors(ast.parse(text))) == [1], text
+    assert not list(makers_of_inference_tensors(ast.parse("self.observation.sample(outputs)")))
     for text in ("import pickle", "from pickle import load", "torch.load(f)", "np.load(f, allow_pickle=True)"):
         assert [name for node in ast.walk(ast.parse(text)) for name in unpicklers(node)], text
     assert not [name for node in ast.walk(ast.parse("np.load(f, allow_pickle=False)")) for name in unpicklers(node)]

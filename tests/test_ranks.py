@@ -1,6 +1,7 @@
 """Two ranks under torchrun, on gloo: one session for all systems, compared with one rank here."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -44,3 +45,18 @@ def test_two_ranks_resume_bit_for_bit(session, name):
         unbroken = load_file(session / f"{name}-whole-{rank}.safetensors")
         again = load_file(session / f"{name}-resumed-{rank}.safetensors")
         assert all(torch.equal(unbroken[k], again[k]) for k in unbroken)
+
+
+def test_a_signal_to_one_rank_stops_both_and_they_resume_bit_for_bit(session):
+    for rank in range(2):
+        said = (session / f"said-{rank}.txt").read_text().splitlines()[0]
+        assert said.startswith(f"{signal.SIGTERM.value}: Stopped at step 2; the state is saved")
+        unstopped = load_file(session / f"unstopped-{rank}.safetensors")
+        again = load_file(session / f"stopped-{rank}.safetensors")
+        assert all(torch.equal(unstopped[k], again[k]) for k in unstopped)
+
+
+def test_ranks_that_take_different_turns_say_so_instead_of_waiting_for_ever(session):
+    for rank in range(2):
+        said = (session / f"said-{rank}.txt").read_text().splitlines()[1]
+        assert said.startswith("Ranks took different turns")

@@ -45,7 +45,7 @@ def normalise(norm: Norm, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels)
     if norm == "none":
         return nn.Identity()
-    groups = 1 if norm == "layer" else next(g for g in (32, 16, 8, 4, 2, 1) if channels % g == 0 and channels > g)
+    groups = 1 if norm == "layer" else next((g for g in (32, 16, 8, 4, 2) if channels % g == 0 and channels > g), 1)
     return nn.GroupNorm(groups, channels)
 
 

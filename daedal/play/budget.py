@@ -18,22 +18,20 @@ def stage_steps(
     stages: Sequence[Stage],
     seconds: float,
     system: System,
-    table_of: Callable[[int], Table],
+    enter: Callable[[int], Table],
     clock: Callable[[], float],
 ) -> list[int]:
     """Steps of each stage that fill `seconds`, shared as the stages' own steps are. The system is left as it was.
 
     No more than the epochs of its recipe: a small set is not to be learned by heart because there is time.
+    `enter(index)` enters a stage and gives its table.
     """
     total, epochs = sum(stage.steps for stage in stages), system.recipe.epochs or math.inf
     before = {name: tensor.clone() for name, tensor in system.state_dict().items()}
     steps = []
     for index, stage in enumerate(stages):
-        if stage.enter is not None:
-            stage.enter()
         ours = seconds * stage.steps / total
-        table = table_of(index)
-        duration, epochs_a_round = _rehearse(table, clock, SHARE * ours)
+        duration, epochs_a_round = _rehearse(enter(index), clock, SHARE * ours)
         most = max(stage.steps, epochs * stage.steps / total / max(epochs_a_round, 1e-9))
         steps.append(max(1, round(min(most, ours / max(duration, 1e-9)))))
         system.load_state_dict(before)

@@ -98,10 +98,11 @@ def steps_in(folder: Path) -> list[int]:
     return sorted((int(m[1]) for m in found if m), reverse=True)
 
 
-def newest(folder: Path, rank: int, agree: Callable[[bool], bool]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def newest(folder: Path, rank: int, agree: Callable[[int], bool]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The newest checkpoint that is whole on every rank; a warning names the damaged ones before it.
 
-    `agree(bad)` says whether no rank has a bad one. Raises RunError where none is whole.
+    `agree(stage)` says whether every rank has the same: the end of a stage and the start of the next have one file
+    name, and a kill may fall between two ranks' writing. -1 stands for a bad one. Raises RunError where none is whole.
     """
     damaged: list[str] = []
     for step in steps_in(folder):
@@ -110,7 +111,8 @@ def newest(folder: Path, rank: int, agree: Callable[[bool], bool]) -> tuple[dict
             found = load(folder / file_name(step, rank))
         except Damaged as error:
             damaged.append(str(error))
-        if agree(found is None) and found is not None:
+        stage = -1 if found is None else found[1]["place"]["stage"]
+        if agree(stage) and found is not None:
             if damaged:
                 warnings.warn(f"{'; '.join(damaged)}; going on from the one before, of step {step}.", stacklevel=2)
             return found

@@ -58,6 +58,11 @@ class Ranks:
         dist.all_reduce(tensor, dist.ReduceOp.MAX)
         return tensor.tolist()
 
+    def agree(self, value: int) -> bool:
+        """Whether every rank has the same value."""
+        greatest, least = self.greatest(value, -value)
+        return greatest == -least
+
     def from_first(self, values: Sequence[float]) -> list[float]:
         """The values that rank 0 has."""
         if self.world == 1:

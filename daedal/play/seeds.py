@@ -13,13 +13,23 @@ from contextlib import contextmanager
 
 import torch
 
-ORDER = -1  # in the place of a step: the order of the data, with the epoch as its turn
+# In the place of a step:
+ORDER = -1  # the order of the data, with the epoch as its turn
+ENTER = -2  # what a stage draws when it is entered, the same on every seat
 
 
 def address(seed: int, *place: int) -> int:
     """A seed for a place in training: 32 bits, which is all that torch's CPU generator keeps."""
-    packed = struct.pack(f"<{1 + len(place)}q", seed, *place)
-    return int.from_bytes(hashlib.blake2b(packed, digest_size=4).digest(), "little")
+    return _hash(struct.pack(f"<{1 + len(place)}q", seed, *place))
+
+
+def digest(text: str) -> int:
+    """32 bits of a text's hash, the same in every process."""
+    return _hash(text.encode())
+
+
+def _hash(content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=4).digest(), "little")
 
 
 def default_generators(device: torch.device) -> list[torch.Generator]:

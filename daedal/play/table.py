@@ -15,7 +15,7 @@ from torch import Tensor
 
 from daedal.play.player import Player, Stage
 from daedal.play.ranks import Ranks
-from daedal.play.seeds import address
+from daedal.play.seeds import address, digest
 from daedal.play.stream import Stream
 from daedal.play.turn import Done, Tell, Turn
 
@@ -112,6 +112,7 @@ class Table:
         self.movers = {name: Mover(name, player) for name, player in stage.players.items()}
         self.seed, self.generators, self.autocast, self.record = seed, generators, autocast, record
         self.want_norms = False
+        self.compared = ranks.world == 1  # whether a whole round has been seen to go the same way on every rank
 
     def play(self, step: int, progress: float) -> bool:
         """Play round number `step`. Returns whether the stage says that it has converged."""
@@ -124,6 +125,8 @@ class Table:
             else:
                 yielded, gradients = self._advance_in_lockstep(rounds, step, turn)
             first = yielded[0]
+            if not self.compared:
+                self._compare_ranks(first)
             if first is None:
                 return False
             if isinstance(first, Done):
@@ -155,6 +158,14 @@ class Table:
             total = self._differentiate(item, total)
             yielded.append(item)
         return yielded, total
+
+    def _compare_ranks(self, item: Any) -> None:
+        """Ranks that took different turns would wait for each other for ever, or average what is not the same."""
+        if not self.ranks.agree(digest(repr(_kind(item)))):
+            raise RuntimeError(
+                "Ranks took different turns; a round's control flow must depend only on what is equal on every rank."
+            )
+        self.compared = item is None
 
     # -- turns
 

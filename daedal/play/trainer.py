@@ -24,10 +24,11 @@ from daedal.play.boards import Boards
 from daedal.play.budget import stage_steps
 from daedal.play.compiling import compile_modules, graphs_made
 from daedal.play.folder import RunFolder, check_free, read_settings
+from daedal.play.guard import Guard, check_scalars
 from daedal.play.ledger import Ledger, NotFinite
-from daedal.play.player import Stage, is_finite
+from daedal.play.player import Stage
 from daedal.play.ranks import Ranks
-from daedal.play.seeds import untouched_generators
+from daedal.play.seeds import ENTER, address, untouched_generators
 from daedal.play.settings import Hooks, Run, Settings, Trainable, pick_device
 from daedal.play.stopping import Stopper
 from daedal.play.stream import Source, Stream
@@ -112,6 +113,7 @@ class Trainer:
         with self._session():
             stages = self._plan()
             place, table = Place(), self._enter(stages, 0)
+            self.guard = Guard(self.system)
             if self.out is not None:
                 self._build_folder(self.out, stages, place, table)
             return self._play(stages, place, table)
@@ -128,14 +130,13 @@ class Trainer:
         self.folder = folder
         with self._session():
             stages = self._stages(record["stage_steps"] if self.settings.steps is None else None)
-            tensors, saved = checkpoint.newest(
-                folder.training, self.ranks.rank, lambda bad: not self.ranks.greatest(int(bad))[0]
-            )
+            tensors, saved = checkpoint.newest(folder.training, self.ranks.rank, self.ranks.agree)
             place = Place(**saved["place"])
             self._check_room(stages, place)
             self.system.load_state_dict(
                 {name.removeprefix("system/"): t for name, t in tensors.items() if name.startswith("system/")}
             )
+            self.guard = Guard(self.system)
             table = self._table(stages, place.stage)
             table.restore(tensors, saved)
             self.seconds_before, self.saves = saved["seconds"], saved["saves"]
@@ -192,9 +193,8 @@ class Trainer:
         stages = self._stages()
         if self.settings.seconds is None:
             return stages
-        steps = stage_steps(
-            stages, self.settings.seconds, self.system, lambda index: self._table(stages, index), self.clock
-        )
+        enter = partial(self._enter, stages)
+        steps = stage_steps(stages, self.settings.seconds, self.system, enter, self.clock)
         return self._stages([int(n) for n in self.ranks.from_first(steps)])
 
     def _table(self, stages: Sequence[Stage], index: int) -> Table:
@@ -217,7 +217,10 @@ class Trainer:
         )
 
     def _enter(self, stages: Sequence[Stage], index: int) -> Table:
+        """The table of a stage, entered; what `enter` draws has an address, so that a resumed run draws the same."""
         if (enter := stages[index].enter) is not None:
+            for generator in self.generators:
+                generator.manual_seed(address(self.settings.seed, index, ENTER))
             enter()
         return self._table(stages, index)
 
@@ -329,8 +332,9 @@ class Trainer:
     # -- writing
 
     def _log(self, stages: Sequence[Stage], place: Place, table: Table) -> None:
-        means = self.ledger.flush()
-        means.update({f"system/{name}": value for name, value in self.system.progress_scalars().items()})
+        means, scalars = self.ledger.flush(), self.system.progress_scalars()
+        check_scalars(scalars, self.ledger.step)
+        means.update({f"system/{name}": value for name, value in scalars.items()})
         if not means or not self.ranks.first:
             return
         line: dict[str, Any] = {"step": _played(stages, place), "stage": stages[place.stage].name}
@@ -352,10 +356,9 @@ class Trainer:
 
     def _save(self, stages: Sequence[Stage], place: Place, table: Table) -> None:
         self.saved_at = self.clock()
+        self.guard.check(self._averages(table), _played(stages, place))
         if self.folder is None:
             return
-        if not is_finite(self.system.parameters()):
-            raise NotFinite("system", "value of a parameter", _played(stages, place))
         tensors, record = table.state()
         tensors.update({f"system/{name}": t for name, t in self.system.state_dict().items()})
         self.saves += 1

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from daedal.nn.conv import ConvDecoder, ConvEncoder, Double, count_halvings, halve, halvings
+from daedal.nn.conv import ConvDecoder, ConvEncoder, Double, count_halvings, halve, halvings, normalise
 from daedal.nn.mlp import MLP
 
 
@@ -27,6 +27,15 @@ def test_halving_has_no_more_bias_than_its_norm():
     assert halve(1, 4, "batch")[0].bias is None
     assert halve(1, 4)[0].bias is not None
     assert Double(4, 2, (8, 8), "group").conv.bias is None
+
+
+@pytest.mark.parametrize(
+    ("norm", "channels", "groups"),
+    [("group", 1, 1), ("group", 2, 1), ("group", 7, 1), ("group", 64, 32), ("layer", 4, 1)],
+)
+def test_a_group_holds_more_than_one_channel_unless_there_is_but_one(norm, channels, groups):
+    assert normalise(norm, channels).num_groups == groups
+    ConvDecoder((channels, 1), 1, (8, 8), norm="group")(torch.zeros(2, channels, 2, 2))
 
 
 def test_planes_reach_every_pixel_of_the_output():

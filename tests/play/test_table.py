@@ -9,10 +9,12 @@ from torch import nn
 from daedal.declare import Paper
 from daedal.play.player import Average, Player
 from daedal.play.settings import Settings
+from daedal.play.stream import Source, Stream
 from daedal.play.system import System
+from daedal.play.table import Table
 from daedal.play.trainer import Trainer
 from daedal.play.turn import Done, Tell, Turn
-from tests.small import line, vectors
+from tests.small import vectors
 
 DATA = vectors()
 SGD = torch.optim.SGD
@@ -187,5 +189,47 @@ def test_two_seats_see_different_noise_and_the_same_seat_the_same():
     assert len(set(first)) == 4
 
 
-def test_line_uses_no_player_twice():
-    assert list(line(DATA).players()) == ["model"]
+class TwoRanks:
+    """This process as one of two; the other's answers are `other`, its own are kept."""
+
+    world, rank = 2, 0
+
+    def __init__(self, other=None):
+        self.said, self.other = [], other
+
+    def agree(self, value):
+        self.said.append(value)
+        return self.other is None or self.other == value
+
+    def mean(self, tensors):
+        return list(tensors)
+
+
+def table(rounds, ranks):
+    game = Game(rounds)
+    source = Source(DATA.train, game.roles, torch.device("cpu"), torch.float64)
+    return Table(game.stages(3)[0], 0, [Stream(source, 16, 0, 2, 0, 0)], ranks, seed=0, generators=[])
+
+
+def test_ranks_compare_their_turns_in_the_first_round_only():
+    def rounds(g, batches):
+        yield Turn("u", (g.u**2).sum())
+        yield [Turn("u", (g.u**2).sum()), Turn("v", (g.v**2).sum())]
+        yield Tell(lambda count: None, count=1.0)
+
+    ranks = TwoRanks()
+    playing = table(rounds, ranks)
+    playing.play(0, 0.0)
+    assert len(set(ranks.said)) == len(ranks.said) == 4  # three yields and the end, each told from the others
+    playing.play(1, 0.5)
+    assert len(ranks.said) == 4
+
+
+def test_ranks_that_took_different_turns_are_refused_before_anybody_moves():
+    def rounds(g, batches):
+        yield Turn("u", (g.u**2).sum())
+
+    playing = table(rounds, TwoRanks(other=0))
+    with pytest.raises(RuntimeError, match="Ranks took different turns"):
+        playing.play(0, 0.0)
+    assert playing.movers["u"].turns == 0

@@ -1,15 +1,14 @@
 """The trainer: exact resume, budgets, flags whose effect is seen, and what it does when something goes wrong."""
 
-import json
+import math
 import os
 import signal
 
 import pytest
 import torch
 
-from daedal.errors import Interrupted, RunError, UsageError
+from daedal.errors import Interrupted, RunError, TrainingError, UsageError
 from daedal.play import checkpoint
-from daedal.play.ledger import NotFinite
 from daedal.play.player import Player
 from daedal.play.settings import Hooks, Settings
 from daedal.play.trainer import Trainer
@@ -60,10 +59,39 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
     assert same(whole.system, Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA).resume().system)
 
 
+class Watched(Line):
+    """Shows its optimizer and its parameters to `watch` around each step."""
+
+    def __init__(self, before=lambda optimizer: None, after=lambda params: None):
+        torch.manual_seed(0)
+        super().__init__(DATA.fields["x"])
+        self.before, self.after = before, after
+
+    def players(self):
+        players = super().players()
+        make = players["model"].optimizer
+
+        def optimizer(params):
+            made = make(params)
+            made.register_step_pre_hook(lambda *_: self.before(made))
+            made.register_step_post_hook(lambda *_: self.after(params))
+            return made
+
+        players["model"].optimizer = optimizer
+        return players
+
+
+def rates_into(rates):
+    return Watched(before=lambda optimizer: rates.append(optimizer.param_groups[0]["lr"]))
+
+
 def test_resume_with_more_steps_follows_the_longer_schedule(tmp_path):
     train(Settings(steps=10, batch_size=16), tmp_path / "run")
-    longer = Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA, steps=25).resume()
+    rates = []
+    longer = Trainer.reopen(tmp_path / "run", rates_into(rates), DATA, steps=25).resume()
     assert (longer.step, longer.steps) == (25, 25)
+    shares = [(step / 25 - 0.1) / 0.9 for step in range(10, 25)]  # after a warm-up of a tenth, half a cosine
+    assert rates == pytest.approx([1e-2 * (1 + math.cos(math.pi * share)) / 2 for share in shares], rel=1e-12)
     with pytest.raises(UsageError, match="already played 25"):
         Trainer.reopen(tmp_path / "run", line(DATA), DATA, steps=5).resume()
 
@@ -118,7 +146,6 @@ def test_bf16_is_seen_inside_and_parameters_stay_float32():
 def test_compile_makes_a_graph_and_refuses_where_there_is_nothing(monkeypatch):
     from daedal.play.compiling import graphs_made
 
-    monkeypatch.setattr(torch._dynamo.config, "suppress_errors", False)
     before = graphs_made()
     train(Settings(steps=2, batch_size=16, compile=True))
     assert graphs_made() > before
@@ -127,36 +154,54 @@ def test_compile_makes_a_graph_and_refuses_where_there_is_nothing(monkeypatch):
         train(Settings(steps=2, compile=True))
 
 
+def test_compile_refuses_what_it_would_silently_leave_as_it_is():
+    class Chained(Line):
+        def __init__(self):
+            super().__init__(DATA.fields["x"])
+            self.net = torch.nn.Sequential(torch.nn.Linear(3, 3))
+
+    class Aside(Line):
+        """Calls the parts of what it says is compiled, and never the whole."""
+
+        def turns(self, batches):
+            yield Turn("model", self.net.outer(self.net.inner(next(batches).x)).square().mean())
+
+    with pytest.raises(UsageError, match=r"'net' of .* has no forward of its own"):
+        train(Settings(steps=2, compile=True), system=Chained())
+    with pytest.raises(TrainingError, match="--compile made no graph of"):
+        train(Settings(steps=2, batch_size=16, compile=True), system=Aside(DATA.fields["x"]))
+
+
 def test_rate_override_sets_the_peak():
     rates = []
-
-    class Watched(Line):
-        def players(self):
-            players = super().players()
-            make = players["model"].optimizer
-
-            def optimizer(params):
-                made = make(params)
-                made.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
-                return made
-
-            players["model"].optimizer = optimizer
-            return players
-
-    torch.manual_seed(0)
-    train(Settings(steps=10, batch_size=16, rate=0.5), system=Watched(DATA.fields["x"]))
+    train(Settings(steps=10, batch_size=16, rate=0.5), system=rates_into(rates))
     assert max(rates) == pytest.approx(0.5)
     assert len(rates) == 10
 
 
-def test_a_value_that_is_not_finite_is_named_and_the_last_good_checkpoint_kept(tmp_path):
-    with pytest.raises(NotFinite, match=r"error of player 'model' is not finite at step 16"):
-        train(Settings(steps=40, batch_size=16, save_every=10), tmp_path / "run", system=line(DATA, poison=17))
-    last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
-    assert last == {"step": 16, "error": {"player": "model", "term": "error", "step": 16}}
-    tensors, _ = checkpoint.load(tmp_path / "run" / "training" / checkpoint.file_name(10, 0))
-    assert checkpoint.steps_in(tmp_path / "run" / "training")[0] == 10
-    assert all(torch.isfinite(t).all() for t in tensors.values())
+class Counting(Line):
+    """Notes in each round how many threads there are."""
+
+    def turns(self, batches):
+        self.threads = [*getattr(self, "threads", ()), torch.get_num_threads()]
+        yield from super().turns(batches)
+
+
+def test_threads_take_effect_inside_rounds_and_are_kept_for_resuming(tmp_path):
+    first, second = Counting(DATA.fields["x"]), Counting(DATA.fields["x"])
+    settings = Settings(steps=9, batch_size=16, threads=2, save_every=4)
+    with pytest.raises(Boom):
+        train(settings, tmp_path / "run", system=first, hooks=stop_at(6, boom))
+    assert torch.get_num_threads() == 1  # as it was
+    Trainer.reopen(tmp_path / "run", second, DATA).resume()
+    assert (first.threads, second.threads) == ([2] * 6, [2] * 5)
+    assert torch.get_num_threads() == 1
+
+
+def test_the_seed_changes_what_is_drawn_and_nothing_else_does():
+    one, again, other = (train(Settings(steps=5, batch_size=16, seed=seed)).system for seed in (0, 0, 1))
+    assert same(one, again)
+    assert not same(one, other)
 
 
 def test_training_leaves_the_global_generator_alone():
@@ -250,7 +295,75 @@ def test_keep_retains_every_kth_save(tmp_path):
     assert checkpoint.steps_in(tmp_path / "run" / "training") == [8, 7, 3]  # saves 9, 8 and 4; save 1 is step 0
 
 
-def test_averages_are_what_is_left_and_parameters_of_a_bare_player_are_not(tmp_path):
+def saved_steps(monkeypatch):
+    """The steps of what is saved from now on."""
+    steps, original = [], checkpoint.save
+
+    def save(path, tensors, record):
+        steps.append(record["place"]["step"])
+        original(path, tensors, record)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    return steps
+
+
+def test_a_checkpoint_is_written_every_half_minute_and_two_are_left(tmp_path, monkeypatch):
+    clock, steps = Clock(0.0), saved_steps(monkeypatch)
+
+    class Slow(Line):
+        def turns(self, batches):
+            clock.now += 8.0
+            yield from super().turns(batches)
+
+    train(Settings(steps=10, batch_size=16), tmp_path / "run", system=Slow(DATA.fields["x"]), clock=clock)
+    assert steps == [0, 4, 8, 10]  # at 0 s, 32 s and 64 s, and the end at 80 s
+    assert checkpoint.steps_in(tmp_path / "run" / "training") == [10, 8]
+
+
+def test_a_second_signal_stops_at_once_and_saves_nothing(tmp_path):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train(out=tmp_path / "run", hooks=stop_at(11, twice))
+    assert not isinstance(caught.value, Interrupted)
+    assert checkpoint.steps_in(tmp_path / "run" / "training") == [0]
+    assert Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume().step == 40
+
+
+def test_tensorboard_holds_what_the_log_holds(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(Settings(steps=5, batch_size=16), tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    names = run.history[0].keys() - {"step", "stage"}
+    assert {"model/loss", "model/error", "model/gradient-norm", "seconds"} == names == set(events.Tags()["scalars"])
+    for name in names:
+        assert [event.step for event in events.Scalars(name)] == [1, 2, 3, 4, 5]
+        values = [event.value for event in events.Scalars(name)]
+        assert values == pytest.approx([entry[name] for entry in run.history], rel=1e-6)
+    train(Settings(steps=1, batch_size=16, tensorboard=False), tmp_path / "bare")
+    assert not (tmp_path / "bare" / "tensorboard").exists()
+
+
+def test_averages_are_what_is_left_and_the_raw_weights_are_kept_beside(tmp_path):
+    seen = []
+    system = Watched(after=lambda params: seen.append([p.detach().clone() for p in params])).double()
+    expected = [p.detach().clone() for p in system.parameters()]
+    run = train(Settings(steps=12, batch_size=16), tmp_path / "run", system=system)
+    for turn, params in enumerate(seen):  # decays 1/10, 2/11, 3/12 ...; they reach 0.9 at turn 80
+        decay = (1 + turn) / (10 + turn)
+        expected = [decay * a + (1 - decay) * p for a, p in zip(expected, params, strict=True)]
+    tensors, _ = checkpoint.load(tmp_path / "run" / "training" / checkpoint.file_name(12, 0))
+    for i, (name, left) in enumerate(run.system.named_parameters()):
+        torch.testing.assert_close(left, expected[i], rtol=0, atol=1e-12)
+        assert torch.equal(tensors[f"average/model/{i}"], left)
+        assert torch.equal(tensors[f"system/{name}"], seen[-1][i])
+        assert not torch.equal(left, seen[-1][i])
+
+
+def test_parameters_of_a_player_without_average_are_left_as_they_are(tmp_path):
     class Bare(Line):
         def players(self):
             return {"model": Player(self.parameters(), rate=1e-2)}

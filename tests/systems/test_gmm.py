@@ -11,6 +11,7 @@ from sklearn.mixture import GaussianMixture
 
 from daedal.data.base import Split
 from daedal.data.digits import digits
+from daedal.errors import TrainingError
 from daedal.play.trainer import Settings, Trainer
 from daedal.play.turn import Batch, Tell
 from daedal.spaces import Images, Labels, Vectors
@@ -237,3 +238,12 @@ def test_what_it_cannot_do_is_refused():
         GMM(Vectors(2), {"label": Labels(3)})
     with pytest.raises(ValueError, match="'components' of GMM must be at most 5, the items; got 10"):
         _started(_clusters()[:5], Vectors(3))
+
+
+def test_a_covariance_that_is_not_finite_is_a_failure_of_training_in_words():
+    x = _clusters()
+    system = _started(x, Vectors(3), components=3)
+    moments = system._expect(system.standardise(x))
+    moments["second"][1, 0, 0] = math.nan
+    with pytest.raises(TrainingError, match=r"covariance of a component of GMM .* not finite.*raise 'floor'"):
+        system.maximise(**moments)

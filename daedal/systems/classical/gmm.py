@@ -31,6 +31,7 @@ from torch.nn import functional as F
 
 from daedal.capabilities import Given, Samples, Scores
 from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
+from daedal.errors import TrainingError
 from daedal.play.player import Player
 from daedal.play.system import System
 from daedal.play.turn import Done, Tell
@@ -167,7 +168,13 @@ class GMM(System, Samples, Scores):
             variances = (second / mass - shift.square() + self.cell_variance).clamp(min=self.floor)
             return variances.clamp(min=0).sqrt(), (variances > 0).all(1)
         covariance = second / mass[..., None] - shift[:, :, None] * shift[:, None, :]
-        values, vectors = torch.linalg.eigh(covariance)
+        try:
+            values, vectors = torch.linalg.eigh(covariance)
+        except torch.linalg.LinAlgError as error:
+            raise TrainingError(
+                "The covariance of a component of GMM has no eigenvalues (a number is not finite); look at the data "
+                "with daedal data, raise 'floor', or choose a diagonal covariance."
+            ) from error
         values = (values + self.cell_variance).clamp(min=self.floor)
         factors, failed = torch.linalg.cholesky_ex((vectors * values[:, None, :]) @ vectors.mT)
         return factors, failed == 0
