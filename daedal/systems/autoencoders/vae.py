@@ -65,7 +65,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
     """
 
     accepts = (Images, Vectors)
-    recipe = Recipe(batch_size=128, steps=5000, rate=1e-3)
+    recipe = Recipe(batch_size=128, steps=5000, rate=1e-3, epochs=700)
     paper = Paper(
         title="Auto-encoding variational Bayes",
         authors="Kingma, D. P. and Welling, M.",

@@ -56,7 +56,7 @@ class PixelCNN(System, Samples, Scores):
     accepts = (Images, Labels)
     measure = "counting"
     kind = "exact"
-    recipe = Recipe(batch_size=64, steps=2000, rate=4e-3)
+    recipe = Recipe(batch_size=64, steps=2000, rate=4e-3, epochs=140)
     paper = Paper(
         title="Pixel Recurrent Neural Networks",
         authors="van den Oord, A., Kalchbrenner, N. and Kavukcuoglu, K.",

@@ -52,7 +52,7 @@ class GAN(System, Samples):
         options={"latent": 100, "width": 64, "dropout": 0.0},
         recipe=Recipe(batch_size=128, steps=100000, rate=2e-4),
     )
-    recipe = Recipe(batch_size=64, steps=4000, rate=5e-4)
+    recipe = Recipe(batch_size=64, steps=4000, rate=5e-4, epochs=300)
     toy: ClassVar = {"latent": 8, "width": 8}
 
     def __init__(

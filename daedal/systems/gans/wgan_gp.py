@@ -59,7 +59,7 @@ class WGANGP(System, Samples):
         options={"latent": 128, "width": 64, "penalty_weight": 10.0},
         recipe=Recipe(batch_size=64, steps=200000, rate=1e-4),
     )
-    recipe = Recipe(batch_size=32, steps=2000, rate=1e-3)
+    recipe = Recipe(batch_size=32, steps=2000, rate=1e-3, epochs=350)
     toy: ClassVar = {"latent": 8, "width": 8, "critic_steps": 2}
 
     def __init__(
