@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from daedal.play.settings import Run, Settings
 from daedal.play.trainer import Trainer
-from tests.contracts import Case, broken, systems
+from tests.contracts import systems
+from tests.contracts_case import Case, broken
 
 STEPS, BATCH = 4, 16
 RESUMED = ("vae", "gan")  # systems that are also broken and resumed on two ranks
