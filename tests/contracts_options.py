@@ -23,11 +23,12 @@ ROUNDS = 2  # EM may find in its second that it has converged
 
 def options_have_an_effect(case: Case) -> None:
     """Each option, changed from its toy value, changes shapes, players, what rounds lead to, or what a verb gives."""
-    options = {o.name: o for o in options_of(case.system_class.__init__) if any(values(o.kind, o.default))}
-    idle = [o for o in options.values() if not any(shows(one, o, {}) for one in homes(case))]
-    for option in idle:  # such as a limit, which needs what it limits
-        beside = [{o.name: v} for o in options.values() if o is not option for v in values(o.kind, look(case)[o.name])]
-        assert any(shows(case, option, companion) for companion in beside), f"{option.name} has no effect"
+    found = options_of(case.system_class.__init__, case.system_class.__doc__)
+    for option in (o for o in found if any(values(o.kind, o.default))):
+        beside = [{o.name: v} for o in found for v in o.kind.choices if o is not option and str(v) in option.help]
+        seen = any(shows(one, option, {}) for one in homes(case))
+        seen = seen or any(shows(case, option, companion) for companion in beside)  # what acts beside another says so
+        assert seen, f"{option.name} has no effect"
     for option in options_of(case.system_class.draw):
         assert any(draws(one, option) for one in homes(case)), f"{option.name} of sample has no effect"
 
