@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from daedal.play.settings import Settings
 from daedal.play.trainer import Trainer
-from tests.contracts import Case
+from tests.contracts_case import Case
 
 STEPS = 12
 _context = multiprocessing.get_context("forkserver")

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from daedal.errors import Interrupted
 from daedal.play.settings import Run, Settings
 from daedal.play.trainer import Trainer
-from tests.contracts import Case, broken, systems
+from tests.contracts import systems
+from tests.contracts_case import Case, broken
 from tests.small import Line, line, vectors
 
 STEPS, BATCH = 4, 16

@@ -29,3 +29,21 @@ def test_the_page_shows_every_check_of_every_system():
     assert contracts.heading() in page
     labels = {label for name in contracts.systems() for label, *_ in contracts.checks(name)}
     assert all(f"| {label.replace('_', ' ')} |" in page for label in labels)
+
+
+def test_the_page_gives_the_reason_of_each_exemption():
+    lines = contracts.PAGE.read_text().splitlines()
+    reasons = [
+        f"`{name}`, {label}: {reason}"
+        for name in contracts.systems()
+        for label, *_ in contracts.checks(name)
+        if (reason := contracts.exemption(name, label))
+    ]
+    exempt = [line.partition(". ")[2] for line in lines[lines.index("Exempt, by number:") + 1 :] if line]
+    assert exempt == reasons
+
+
+@pytest.mark.parametrize("name", contracts.systems())
+def test_only_checks_that_exist_are_exempt(name):
+    labels = {label.split("-")[0] for label, *_ in contracts.checks(name)}
+    assert contracts.factory.resolve(name)[1].exempt.keys() <= labels

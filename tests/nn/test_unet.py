@@ -122,6 +122,23 @@ def test_attention_stands_where_it_is_asked_for_and_in_the_middle():
     assert isinstance(net.middle1.attention, PixelAttention)
 
 
+@pytest.mark.parametrize("size", [(8, 144), (144, 8)], ids=str)
+def test_a_pattern_that_moves_by_8_pixels_moves_its_output(size):
+    """Far from the borders: two levels see 30 pixels each way, and so far do the borders change the empty ground."""
+    net = shaken(UNet(1, 1, size, width=4, multipliers=(1, 2), blocks=1, attention=(4,))).double()
+    along = size.index(144)
+    pattern = torch.randn(8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    ground = torch.zeros(1, 1, *size, dtype=torch.float64)
+    one, two = ground.clone(), ground.clone()
+    one.narrow(2 + along, 64, 8).copy_(pattern)
+    two.narrow(2 + along, 72, 8).copy_(pattern)
+    with torch.no_grad():
+        empty, here, there = (net(x, torch.full((1,), 300.0, dtype=torch.float64)) for x in (ground, one, two))
+    inside = here.narrow(2 + along, 36, 64)
+    assert (there.narrow(2 + along, 44, 64) - inside).abs().max() < 1e-8
+    assert (inside - empty.narrow(2 + along, 36, 64)).abs().max() > 1e-3  # there is something to move
+
+
 def test_items_of_a_batch_do_not_see_each_other():
     net = shaken(UNet(1, 1, (8, 8), width=4, multipliers=(1, 2), blocks=1, attention=(4,))).double()
     x, t = torch.randn(3, 1, 8, 8, dtype=torch.float64), torch.tensor([1.0, 20.0, 900.0], dtype=torch.float64)

@@ -117,3 +117,11 @@ def test_a_generator_is_the_only_source_of_randomness():
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
+
+
+def test_ddim_with_eta_0_draws_nothing_and_repeats():
+    schedule, x = linear(20), torch.randn(4, generator=torch.Generator().manual_seed(0))
+    state = torch.get_rng_state()
+    one, two = (ddim(exact(schedule), x, schedule, spaced_times(20, 5)) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(one, two)

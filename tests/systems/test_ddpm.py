@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Normal
 
 from daedal.play.player import Rate
 from daedal.play.settings import Settings
 from daedal.play.trainer import Trainer
 from daedal.play.turn import Batch
+from daedal.samplers.diffusion import ddim
 from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.diffusion.ddpm import DDPM
 from tests.small import data_of, images
@@ -117,6 +119,54 @@ def test_probabilities_that_the_bound_promises_sum_to_at_most_one():
     assert 0.05 < total < 1
 
 
+def path_weights(system, x):
+    """log p(x_0 .. x_T) - log q(x_1 .. x_T | x_0) of one path q from each x (n, *x), and log p(x_0): nats, (n,)."""
+    noising, last = system.noising, system.timesteps
+    y = system.standardise(x)
+    start = Normal(noising.signal[last] * y, noising.noise[last])
+    later = start.sample()
+    total = Normal(torch.zeros_like(y), 1.0).log_prob(later) - start.log_prob(later)
+    for t in range(last, 0, -1):
+        noise = system.predict_noise(later, torch.full((len(x),), t), {})
+        clean = system._within((later - noising.noise[t] * noise) / noising.signal[t])
+        a, b, v = noising.posterior(t, t - 1)
+        reverse = Normal(a * clean + b * later, system.reverse_variance[t].sqrt())
+        if t > 1:
+            posterior = Normal(a * y + b * later, v.sqrt())
+            later = posterior.sample()
+            total = total + reverse.log_prob(later) - posterior.log_prob(later)
+    return (total + last_step(reverse, system.x, y)).flatten(1).sum(1) + system.standardise.log_det
+
+
+def last_step(reverse, space, x):
+    """log p(x_0 | x_1): a density, or the mass of a level's cell, the outermost cells having no end."""
+    if not isinstance(space, Images):
+        return reverse.log_prob(x)
+    level = space.to_levels(x)
+    low = torch.where(level == 0, 0.0, reverse.cdf(x - space.cell / 2))
+    return (torch.where(level == space.levels - 1, 1.0, reverse.cdf(x + space.cell / 2)) - low).log()
+
+
+@pytest.mark.parametrize("variance", ["large", "small"])
+@pytest.mark.parametrize("space", [Images(1, 1, 2, 5), Vectors(2)], ids=["images", "vectors"])
+def test_bound_is_the_mean_log_weight_of_paths_and_under_their_log_mean(space, variance):
+    system = shaken(small(space, timesteps=5, multipliers=(1,), bound_steps=2, variance=variance)).double()
+    items, paths = 4, 1000
+    if isinstance(space, Images):
+        x = space.from_levels(torch.tensor([[0, 2], [1, 4], [3, 3], [2, 0]]), torch.float64).view(4, 1, 1, 2)
+    else:
+        x = torch.tensor([[0.5, 20.0], [0.0, 30.0], [-1.0, 10.0], [2.0, 25.0]], dtype=torch.float64)
+        system.standardise.mean.copy_(torch.tensor([0.0, 20.0]))
+        system.standardise.scale.copy_(torch.tensor([1.0, 10.0]))
+    many = x.repeat(paths, *[1] * (x.ndim - 1))
+    with torch.no_grad():
+        weights = path_weights(system, many).view(paths, items)
+        bound = system.elbo(many, generator=torch.Generator().manual_seed(0)).view(paths, items)
+    error = ((weights.var(0) + bound.var(0)) / paths).sqrt()
+    assert ((weights.mean(0) - bound.mean(0)).abs() < 4 * error).all()
+    assert (bound.mean(0) < weights.logsumexp(0) - math.log(paths)).all()
+
+
 def test_bound_of_vectors_is_in_the_users_units():
     system = gaussian(0.0, 1.0)
     assert system.measure == "lebesgue"
@@ -212,6 +262,21 @@ def test_rate_and_average_follow_the_options():
 
 
 # -- denoising and sampling
+
+
+@pytest.mark.parametrize("space", [Images(1, 4, 4, 5), Vectors(3)], ids=["images", "vectors"])
+def test_the_true_noise_gives_back_the_clean_item(space):
+    system, n = small(space).double(), 6
+    x = torch.rand(n, *space.shape, dtype=torch.float64) * 2 - 1
+    noise = torch.randn_like(x)
+    system.predict_noise = lambda *_: noise
+    ratio = system.noising.noise / system.noising.signal
+    for t in (1, 7, system.timesteps):
+        x_t = system._noised(x, noise, torch.full((n,), t))
+        torch.testing.assert_close(system._clean({}, 1.0, clip=False)(x_t, t), x, rtol=0, atol=1e-10)
+        torch.testing.assert_close(system.denoise(x + ratio[t] * noise, ratio[t]), x, rtol=0, atol=1e-10)
+    end = system._noised(x, noise, torch.full((n,), system.timesteps))
+    torch.testing.assert_close(ddim(system._clean({}, 1.0, clip=False), end, system.noising, [5, 20]), x)
 
 
 @pytest.mark.parametrize("scale", [1.0, 10.0])

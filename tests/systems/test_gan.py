@@ -1,6 +1,5 @@
 """The GAN: its rounds, its truncation, what it learns under a condition, and that it neither blows up nor saturates."""
 
-import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +12,7 @@ from daedal.play.trainer import Settings, Trainer
 from daedal.play.turn import Batch
 from daedal.spaces import Images, Vectors
 from daedal.systems.gans.gan import GAN
+from tests.systems.sane import assert_sane
 
 
 def _data(columns, rows):
@@ -86,7 +86,9 @@ def test_it_learns_the_mean_and_spread_of_each_condition():
     system = GAN(Vectors(1), {"y": Vectors(1)}, width=64)
     system.roles["given"] = ["y"]
     system.fit_scale(data.train)
-    Trainer(system, data, Settings(steps=200, batch_size=128, rate=5e-4)).run()
+    run = Trainer(system, data, Settings(steps=200, batch_size=128, rate=5e-4)).run()
+    drawn = system.sample(2000, given={"y": torch.from_numpy(y)}, generator=torch.Generator().manual_seed(1))
+    assert_sane(run, drawn, torch.from_numpy(x))
     for value in (-0.8, 0.0, 0.8):
         drawn = system.sample(2000, given={"y": torch.tensor([[value]])}, generator=torch.Generator().manual_seed(0))
         assert drawn.mean().item() == pytest.approx(2 * value, abs=0.15)
@@ -98,10 +100,5 @@ def test_a_short_run_on_digits_is_finite_spread_and_unsaturated():
     data = _data(columns, train)
     system = GAN(columns["x"].space, latent=16, width=8)
     run = Trainer(system, data, Settings(steps=80)).run()
-    losses = [line[key] for line in run.history for key in line if key.endswith("loss")]
-    assert losses
-    assert all(math.isfinite(loss) for loss in losses)
-    real = data.train.gather(range(500))["x"]
     fake = system.sample(500, generator=torch.Generator().manual_seed(0))
-    assert fake.std(0).mean() > 0.1 * real.std(0).mean()
-    assert (fake.abs() > 0.99).float().mean() < 0.95
+    assert_sane(run, fake, data.train.gather(range(500))["x"])

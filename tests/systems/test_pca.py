@@ -65,6 +65,44 @@ def test_directions_are_orthonormal_and_span_what_the_svd_spans():
     torch.testing.assert_close(system.variances, reference.S[:4].square() / N, atol=1e-10, rtol=0)
 
 
+def test_the_gram_matrix_gives_the_same_directions_where_items_are_fewer_than_dimensions():
+    x = _vectors(n=9, dim=30)
+    system = _fitted(x, Vectors(30), components=5)
+    y = system.standardise(x)
+    y = y - y.mean(0)
+    values, vectors = torch.linalg.eigh(y @ y.mT)
+    directions = (y.mT @ vectors / values.clamp(min=1e-12).sqrt()).mT.flip(0)[:5]
+    signs = (directions * system.directions).sum(1, keepdim=True).sign()
+    torch.testing.assert_close(system.directions, signs * directions, atol=1e-10, rtol=0)
+    torch.testing.assert_close(system.variances, values.flip(0)[:5] / 9, atol=1e-10, rtol=0)
+
+
+def test_a_linear_autoencoder_ends_in_the_same_subspace_and_loses_no_less():
+    """Baldi and Hornik 1989: the only minimum of the squared error is the projection on the leading directions."""
+    x = _vectors()
+    system = _fitted(x, Vectors(DIM), components=4)
+    y = torch.linalg.qr(system.standardise(x) - system.mean).R  # the same squared errors in 12 rows
+    g = torch.Generator().manual_seed(2)
+    down, up = (0.3 * torch.randn(shape, generator=g, dtype=y.dtype) for shape in ((DIM, 4), (4, DIM)))
+    weights = [down.requires_grad_(), up.requires_grad_()]
+    optimizer = torch.optim.LBFGS(
+        weights, max_iter=500, tolerance_grad=1e-7, tolerance_change=1e-12, line_search_fn="strong_wolfe"
+    )
+
+    def loss():
+        optimizer.zero_grad()
+        lost = (y @ down @ up - y).square().sum() / N
+        lost.backward()
+        return lost
+
+    optimizer.step(loss)
+    left_out = (DIM - 4) * system.noise.item()
+    assert left_out - 1e-10 <= loss().item() < left_out * (1 + 1e-3)
+    basis = torch.linalg.qr(up.detach().mT).Q
+    cosines = torch.linalg.svdvals(system.directions @ basis)
+    assert cosines.min() > math.cos(math.radians(1))
+
+
 def test_what_reconstruction_loses_is_the_sum_of_the_eigenvalues_left_out():
     x = _vectors()
     every = _fitted(x, Vectors(DIM), components=DIM).variances

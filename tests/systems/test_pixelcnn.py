@@ -65,6 +65,37 @@ def test_gradients_fill_the_receptive_field():
         assert bool(seen[row, column]) == (same_row or above), (row, column)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_colours_of_a_pixel_see_those_before_them_and_do(seed):
+    model, g = small(Images(3, 4, 5, 4), width=8, seed=seed), generator(seed)
+    inputs = inputs_of(model, torch.randint(4, (1, 3, 4, 5), generator=g))
+    logits = model.network(inputs, None, None, whole)[0, :, :, 2, 3]
+    weights = torch.randn(4, dtype=torch.float64, generator=g)
+    seen = [torch.autograd.grad(colour @ weights, inputs, retain_graph=True)[0][0, ::2, 2, 3] for colour in logits]
+    assert (torch.stack(seen) != 0).tolist() == [[False, False, False], [True, False, False], [True, True, False]]
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_one_network_sees_nearly_all_of_its_field_and_nothing_else(colours, blocks):
+    """The field is the sum of the masks' offsets (up, right): 7x7 without its centre (A), then a 3x3 (B) a block."""
+    model, g = small(Images(colours, 9, 15, 4), width=8, blocks=blocks), generator(blocks)
+    first = {(up, right) for up in range(4) for right in range(-3, 4) if up or right < 0}
+    look = {(up, right) for up in range(2) for right in range(-1, 2) if up or right <= 0}
+    for _ in range(blocks):
+        first = {(a + c, b + d) for (a, b), (c, d) in itertools.product(first, look)}
+    inputs = inputs_of(model, torch.randint(4, (1, colours, 9, 15), generator=g))
+    logits = model.network(inputs, None, None, whole)[0, -1, :, 7, 7]
+    weights = torch.randn(4, dtype=torch.float64, generator=g)
+    seen = torch.autograd.grad(logits @ weights, inputs)[0][0, ::2] != 0
+    field = torch.zeros(colours, 9, 15, dtype=torch.bool)
+    for up, right in first:
+        field[:, 7 - up, 7 + right] = True
+    field[:-1, 7, 7] = True
+    assert not seen[~field].any()
+    assert seen[field].double().mean() >= 0.95
+
+
 @pytest.mark.parametrize("colours", [1, 3])
 def test_huge_values_in_what_comes_later_change_nothing(colours):
     """Poison that a masked weight multiplies to exactly zero; a gradient could vanish where a value leaks."""

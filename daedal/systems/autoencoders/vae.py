@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         options={"latent": 20, "network": "mlp", "hidden": (500,), "activation": "tanh", "dropout": 0.0},
         recipe=Recipe(batch_size=100, steps=500000, rate=1e-3),
     )
+    toy: ClassVar = {"latent": 8, "hidden": (32,)}
 
     def __init__(
         self,

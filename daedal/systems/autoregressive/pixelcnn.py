@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -68,6 +69,7 @@ class PixelCNN(System, Samples, Scores):
         options={"width": 128, "blocks": 15, "head": 1024, "dropout": 0.0, "weight_decay": 0.0},
         recipe=Recipe(batch_size=16, steps=400000, rate=1e-3),
     )
+    toy: ClassVar = {"width": 8, "blocks": 2, "dropout": 0.0, "weight_decay": 0.0}
 
     def __init__(
         self,
