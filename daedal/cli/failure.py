@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 import errno
+import linecache
+import os
 from pathlib import Path
 
 from daedal.errors import Interrupted, UsageError, did_you_mean
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = str(Path(__file__).parents[1]) + os.sep
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNUSABLE = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
@@ -63,13 +65,18 @@ def _is_parsing(error: BaseException) -> bool:
 
 
 def _is_told(error: BaseException) -> bool:
-    """Whether it is a mistake of the user's that Daedal's own code raised, so that its words are meant for people."""
+    """Whether it is a mistake of the user's that Daedal's own code raised, so that its words are meant for people.
+
+    An error that torch or Python raised from C has its last frame in the code that called them, so the line is read.
+    """
     if not isinstance(error, (ValueError, TypeError, FileNotFoundError)):
         return False
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename.startswith(PACKAGE)
+    if trace is None or not trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        return False
+    return linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno).lstrip().startswith("raise ")
 
 
 def _system_message(error: OSError) -> str:

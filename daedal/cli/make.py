@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin
-from daedal.declare import NonNegativeInt, PositiveInt
+from daedal.declare import PositiveInt, Seed
 from daedal.errors import UsageError
 from daedal.systems.catalogue import UnknownSystem, find
 from daedal.systems.description import not_ours, read_description
@@ -30,7 +30,7 @@ def train(
     x: str = "x",
     given: tuple[str, ...] = (),
     config: Literal["paper"] | None = None,
-    seed: NonNegativeInt = 0,
+    seed: Seed = 0,
     out: str | None = None,
     overwrite: bool = False,
     resume: str | None = None,
@@ -131,7 +131,7 @@ def sample(
     run: str,
     *,
     n: PositiveInt = 64,
-    seed: NonNegativeInt = 0,
+    seed: Seed = 0,
     given: tuple[str, ...] = (),
     out: str | None = None,
     overwrite: bool = False,

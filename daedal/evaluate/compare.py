@@ -29,6 +29,7 @@ from daedal.evaluate.handover import hand_over_data, hand_over_system
 from daedal.evaluate.machine import cores, machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
 from daedal.evaluate.rows import Row, not_begun, summarise
+from daedal.options import check_seed
 from daedal.play.system import System
 from daedal.play.trainer import MINIMUM_ITEMS
 from daedal.systems.training import default_folder
@@ -94,8 +95,7 @@ def _check_numbers(seconds: float, repeats: int, seed: int) -> None:
         raise UsageError(f"'seconds' of compare must be greater than 0; got {seconds}.")
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise UsageError(f"'repeats' of compare must be an integer in [1, inf); got {repeats!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"'seed' of compare must be an integer in [0, inf); got {seed!r}.")
+    check_seed(check_seed(seed, "compare") + repeats - 1, "compare")  # the last repeat's
 
 
 def _check_size(data: Data) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from daedal.errors import UsageError
+from daedal.options import check_seed
 from daedal.play.stream import Items
 from daedal.play.system import System
 
@@ -60,6 +61,7 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"'{name}' of train must be greater than 0; got {value}.")
+        check_seed(self.seed, "train")
         if self.precision not in ("float32", "bf16"):
             raise UsageError(f"'precision' of train must be float32 or bf16; got {self.precision!r}.")
         if self.steps is not None and self.seconds is not None:

@@ -193,6 +193,7 @@ def test_many_samples_are_drawn_in_parts(daedal, run, monkeypatch):
 
 SAMPLE_WRONG = {
     "--n 0": "'n' of sample must be an integer in [1, inf); got 0.",
+    "--seed 9223372036854775808": "'seed' of sample must be an integer in [0, 2**63); got 9223372036854775808.",
     "--temperature -1": "'temperature' of VAE.sample must be a float in [0, inf); got -1.",
     "--temprature 1": "There is no flag --temprature. Did you mean '--temperature'?",
     "--given label=11": "'11' is no class of 'label'; the classes are classes 0 to 9.",

@@ -1,12 +1,14 @@
 """What stops a command from outside: signals, a full disk, a reader that has gone, a bug."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 
 import pytest
+import torch
 
 TRAIN = ["train", "vae", "digits", "--steps", "1000000", "--hidden", "8", "--latent", "2", "--limit", "60"]
 
@@ -124,3 +126,13 @@ sys.exit(main.run(["list", "--json"]))
     assert done.stdout.startswith('{"systems": [')
     assert done.stdout.count("\n") == 1
     assert sorted(done.stderr.splitlines()) == ["from a child", "from c", "from python"]
+
+
+@pytest.mark.parametrize("tool", [int, torch.bmm, torch.distributions.Bernoulli])
+def test_what_another_library_raises_while_training_is_status_1(daedal, tmp_path, monkeypatch, tool):
+    """Errors from C, whose last Python frame is ours, and one of torch's Python code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("daedal.systems.autoencoders.vae.VAE._loss", tool)
+    answer = daedal("train", "vae", "digits", "--limit", 60, "--steps", 1, "--out", "run")
+    assert answer.status == 1
+    assert re.fullmatch(r"daedal: (Type|Runtime|Value)Error: .*\(--debug shows where\)\n", answer.err)

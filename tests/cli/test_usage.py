@@ -23,6 +23,11 @@ WRONG = {
     "train vae digits --steps 1 --seconds 1": "Give train a budget in steps or in seconds, not both.",
     "train vae digits --given lable": "The data has no field 'lable'. Did you mean 'label'? Its fields are x, label.",
     "train pixelcnn toy:ring8": "'pixelcnn' models Images or Labels, and 'x' is Vectors(dim=2).",
+    **{
+        f"{line} --seed 99999999999999999999": f"'seed' of {line.split()[0]} must be an integer in [0, 2**63); got 9999"
+        for line in ("train vae digits", "compare digits", "evaluate nowhere digits")
+    },
+    "reproduce vae --seeds 0,99999999999999999999": "'seeds' of reproduce must be integers in [0, 2**63) with commas",
     "train vae digits --device abacus": "'device' must be auto, cpu or cuda; got 'abacus'.",
     "train --resume nowhere": "nowhere does not exist; give the folder of a run.",
     "train --resume nowhere --rate 1": "--resume RUN keeps the run's settings, and takes only --steps and --device;",
@@ -40,7 +45,7 @@ WRONG = {
     "data digits --out x.txt": "'out' of data must end in .png; got 'x.txt'.",
     "data digits --size large": "'size' must be an integer in [1, 8192], or height x width such as '32x24'",
     "reproduce": "Say whose claims to measure",
-    "reproduce vae --seeds a,b": "'seeds' of reproduce must be integers in [0, inf) with commas between; got 'a,b'.",
+    "reproduce vae --seeds a,b": "'seeds' of reproduce must be integers in [0, 2**63) with commas between; got 'a,b'.",
     "reproduce nothing": "'nothing' has no claims.",
     "trian vae digits": "Unknown command 'trian'. Did you mean 'train'?",
     "train vae digits --plugin nowhere.py": "The plugin 'nowhere.py' does not exist",

@@ -238,7 +238,7 @@ def test_a_failure_before_the_first_checkpoint_leaves_nothing(tmp_path, monkeypa
 def test_too_few_items_and_bad_settings():
     with pytest.raises(UsageError, match="at least 10 training items; this data has 3"):
         Trainer(line(DATA), vectors(n=4), Settings(steps=1))
-    for bad in ({"steps": 0}, {"seconds": -1.0}, {"precision": "fp8"}, {"steps": 1, "seconds": 1.0}):
+    for bad in ({"steps": 0}, {"seconds": -1.0}, {"precision": "fp8"}, {"steps": 1, "seconds": 1.0}, {"seed": 2**63}):
         with pytest.raises(UsageError):
             Settings(**bad)
     with pytest.raises(UsageError, match="multiple of 3"):
