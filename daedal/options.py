@@ -99,7 +99,9 @@ class Kind:
         if self.many and self.type is str and not self.choices:
             return self.accept(texts)
         if self.many:
-            return self.accept([self._read_one(part) for text in texts for part in text.split(",") if part])
+            return self.accept(
+                [self._read_one(part) for text in texts for part in text.strip(" ()").split(",") if part]
+            )
         return self.accept(self._read_one(texts[-1]))
 
     def _read_one(self, text: str) -> Any:

@@ -181,7 +181,7 @@ def reproduce(
 
     if stale:
         names = [one for one in claims.stale(Path(out)) if name in (None, one)]
-        return Answer({"stale": names}, lambda console: _show_stale(names, console))
+        return Answer({"claims": [], "stale": names}, lambda console: _show_stale(names, console))
     if name is None:
         raise UsageError(f"Say whose claims to measure: {', '.join(claims.names())}.")
     record = claims.reproduce(

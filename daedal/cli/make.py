@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -154,18 +155,19 @@ def sample(
         plugin: module or file that holds a system of your own
     """
     from daedal.capabilities import Samples, require
-    from daedal.cli.samples import check_target, draw, target_of, write
-    from daedal.data.given import parse_given
+    from daedal.cli.samples import check_memory, check_target, draw, target_of, write
+    from daedal.data.given import example_of, parse_given
     from daedal.systems.storage import load
 
     system = load(run, system=load_plugin(plugin), device=device)
     require(system, Samples)
     target = target_of(run, out, system.x, seed)
     check_target(target, system.x, overwrite)
+    check_memory(n, [system.x, *system.given.values()])
     values = parse_given(given, system.given, n)
     if (missing := [name for name in system.given if name not in values]) and not system.given_dropout:
-        example = {"Labels": "0..3", "Vectors": ".1,.2", "Images": "FILE.png"}[type(system.given[missing[0]]).__name__]
-        raise UsageError(f"{run} needs '{missing[0]}'; say which, such as --given {missing[0]}={example}.")
+        example = shlex.quote(example_of(missing[0], system.given[missing[0]]))
+        raise UsageError(f"{run} needs '{missing[0]}'; say which, such as --given {example}.")
     x = draw(system, n, values, seed, options or {}, CHUNK)
     files = write(x, system.x, target)
     record = {"files": [str(file) for file in files], "shape": list(x.shape), "seed": seed}

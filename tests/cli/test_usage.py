@@ -42,6 +42,8 @@ WRONG = {
     "compare digits --seconds 0": "'seconds' of compare must be a float in (0, inf); got 0.",
     "compare nodata": "'nodata' does not exist",
     "data nodata": "'nodata' does not exist",
+    "data digits --limit 0": "'limit' of the data must be an integer in [2, inf); got 0.",
+    "data digits --limit 1": "'limit' of the data must be an integer in [2, inf); got 1.",
     "data digits --out x.txt": "'out' of data must end in .png; got 'x.txt'.",
     "data digits --size large": "'size' must be an integer in [1, 8192], or height x width such as '32x24'",
     "reproduce": "Say whose claims to measure",
@@ -84,6 +86,19 @@ def test_debug_shows_the_traceback(daedal):
     assert answer.status == 2
     assert "Traceback (most recent call last)" in answer.err
     assert answer.err.rstrip().endswith("Did you mean 'vae'?")
+
+
+@pytest.mark.parametrize("word", ["true", "1", "YES"])
+def test_a_switch_may_be_spelled_out(daedal, word):
+    answer = daedal("train", "vea", "digits", f"--json={word}", f"--debug={word}")
+    assert json.loads(answer.out)["error"]["message"].startswith("No system is called 'vea'.")
+    assert "Traceback" in answer.err
+
+
+def test_a_switch_may_be_taken_back(daedal):
+    answer = daedal("train", "vea", "digits", "--json", "--json=false", "--debug=false")
+    assert answer.out == ""
+    assert answer.err.startswith("daedal: No system is called 'vea'.")
 
 
 def test_nothing_typed_shows_the_help(daedal):
