@@ -14,10 +14,9 @@ import linecache
 import os
 from pathlib import Path
 
-from daedal.errors import Interrupted, UsageError, did_you_mean
+from daedal.errors import FULL, Interrupted, UsageError, did_you_mean
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNUSABLE = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -82,7 +81,7 @@ def _is_told(error: BaseException) -> bool:
 def _system_message(error: OSError) -> str:
     where = f" ('{error.filename}')" if error.filename else ""
     if error.errno in FULL:
-        return f"{error.strerror}{where}; what was saved before is kept: free some space and go on."
+        return f"{error.strerror}{where}; free some space and try again, or choose another place."
     if error.errno in UNUSABLE:
         return f"{error.strerror}{where}; give another path, or make this one usable."
     return f"{error.strerror}{where}."

@@ -14,6 +14,9 @@ from daedal.errors import UsageError
 from daedal.options import check_seed
 from daedal.play.stream import Items
 from daedal.play.system import System
+from daedal.spaces import Images, Space
+
+MINIMUM_ITEMS = 10  # fewer training items than this are a mistake, not a data set
 
 
 class Trainable(Protocol):
@@ -99,6 +102,17 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, '{self.system.name}', step={self.step})"
+
+
+def check_enough(data: Trainable, x: Space | None) -> None:
+    """Raise UsageError for too few training items, with what would give more; `x` is the space to model."""
+    n, source = len(data.train), data.source
+    if n >= MINIMUM_ITEMS:
+        return
+    more = "raise --limit" if source.get("n") else f"add {'images' if isinstance(x, Images) else 'items'}"
+    if isinstance(x, Images) and 2 * n >= MINIMUM_ITEMS and not source.get("mirror"):
+        more += ", or use --mirror"
+    raise UsageError(f"Training needs at least {MINIMUM_ITEMS} training items; this data has {n}: {more}.")
 
 
 def pick_device(device: str | torch.device) -> torch.device:

@@ -247,6 +247,8 @@ def test_data_is_described(daedal):
     assert Image.open(record["sheet"]).size[0] > 8
     assert daedal("data", "toy:ring8", "--limit", 100, "--out", "sheet.png").status == 0
     assert Image.open("sheet.png").size[0] > 8
+    assert daedal("data", "toy:ring8", "--limit", 100, "--out", "new/folder/sheet.png").status == 0
+    assert Image.open("new/folder/sheet.png").size[0] > 8
 
 
 def test_bad_items_are_listed_and_are_status_2_unless_skipped(daedal, tmp_path):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+KEPT = "--resume RUN keeps the run's settings and data, and takes only --steps and --device"
 WRONG = {
     "train vea digits": "No system is called 'vea'. Did you mean 'vae'?",
     "train vea --help": "No system is called 'vea'. Did you mean 'vae'?",
@@ -30,7 +31,23 @@ WRONG = {
     "reproduce vae --seeds 0,99999999999999999999": "'seeds' of reproduce must be integers in [0, 2**63) with commas",
     "train vae digits --device abacus": "'device' must be auto, cpu or cuda; got 'abacus'.",
     "train --resume nowhere": "nowhere does not exist; give the folder of a run.",
-    "train --resume nowhere --rate 1": "--resume RUN keeps the run's settings, and takes only --steps and --device;",
+    **{
+        f"train --resume nowhere {typed}": f"{KEPT}; leave out {word}."
+        for typed, word in {
+            "--rate 1": "--rate",
+            "--batch-size 9": "--batch-size",
+            "--seed 0": "--seed",
+            "--x x": "--x",
+            "--overwrite": "--overwrite",
+            "--out run": "--out",
+            "--seconds 1": "--seconds",
+            "--mirror": "--mirror",
+            "--given label": "--given",
+            "digits": "'digits'",
+            "vae digits": "'vae'",
+            "vae --beta 2": "'vae'",
+        }.items()
+    },
     "sample nowhere": "nowhere does not exist; give the folder of a run.",
     "sample": "'RUN' is missing its value; --help shows what goes where.",
     "evaluate nowhere digits": "nowhere does not exist; give the folder of a run.",
