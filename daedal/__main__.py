@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -13,6 +14,7 @@ def main() -> None:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:  # while importing, or a second Ctrl-C
         status = 130
+    gc.freeze()  # the process ends: going through all that torch made, to free it, would take most of a second
     sys.exit(status)
 
 

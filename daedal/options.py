@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from daedal.declare import Seed
 from daedal.errors import UsageError, did_you_mean
 
 
@@ -63,7 +64,8 @@ class Kind:
         noun = form.format({int: "integer", float: "float", str: "string"}[self.type]).replace("a i", "an i")
         if self.low == -math.inf and self.high == math.inf:
             return noun
-        return f"{noun} in {'(' if self.above else '['}{self.low:g}, {self.high:g})"
+        high = "2**63" if self.high == 2**63 else f"{self.high:g}"
+        return f"{noun} in {'(' if self.above else '['}{self.low:g}, {high})"
 
     def accept(self, value: Any) -> Any:
         """The value in its own type. Raises ValueError where it is none of this kind."""
@@ -97,7 +99,9 @@ class Kind:
         if self.many and self.type is str and not self.choices:
             return self.accept(texts)
         if self.many:
-            return self.accept([self._read_one(part) for text in texts for part in text.split(",") if part])
+            return self.accept(
+                [self._read_one(part) for text in texts for part in text.strip(" ()").split(",") if part]
+            )
         return self.accept(self._read_one(texts[-1]))
 
     def _read_one(self, text: str) -> Any:
@@ -149,6 +153,11 @@ def check_options(options: Sequence[Option], values: Mapping[str, Any], owner: s
             has = f" Its options: {', '.join(known) or 'none'}."
             raise UnknownOption(f"{owner} has no option '{name}'.{hint or has}")
     return {name: known[name].check(value, owner) for name, value in values.items()}
+
+
+def check_seed(seed: Any, owner: str) -> int:
+    """The seed as an int. Raises OptionError unless it is an integer in [0, 2**63)."""
+    return Option("seed", kind_of(Seed), 0).check(seed, owner)
 
 
 def kind_of(annotation: Any) -> Kind:

@@ -4,7 +4,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Seed
 from daedal.options import Option, OptionError, UnknownOption, check_options, kind_of, option_help, options_of
 
 WORDS = {
@@ -13,6 +13,7 @@ WORDS = {
     PositiveFloat: "a float in (0, inf)",
     NonNegativeFloat: "a float in [0, inf)",
     Fraction: "a float in [0, 1)",
+    Seed: "an integer in [0, 2**63)",
     bool: "True or False",
     str: "a string",
     Literal["a", "b"]: "one of 'a', 'b'",
@@ -86,6 +87,9 @@ def test_what_is_not_taken_is_named_with_what_is(annotation, value):
         (Literal[1, 2], ["2"], 2),
         (tuple[PositiveInt, ...], ["32", "64"], (32, 64)),
         (tuple[PositiveInt, ...], ["32,64"], (32, 64)),
+        (tuple[PositiveInt, ...], ["()"], ()),
+        (tuple[PositiveInt, ...], [""], ()),
+        (tuple[PositiveInt, ...], ["(32, 64)"], (32, 64)),
         (tuple[str, ...], [".1,.2", "b"], (".1,.2", "b")),
         (PositiveInt | None, ["None"], None),
     ],

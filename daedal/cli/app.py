@@ -10,6 +10,7 @@ from daedal.cli import browse, judge, make
 from daedal.cli.command import Command, register
 from daedal.cli.flags import BUDGET, DATA, OUTPUT, TRAINING, Group
 from daedal.cli.plugin import find_system
+from daedal.systems.catalogue import entries
 from daedal.version import VERSION
 
 HELP = "Train, sample, compare and use deep generative models on your own data."
@@ -53,6 +54,8 @@ def _options_here(command: str, tokens: Sequence[str]) -> tuple[list[Group], str
     plugin = value_of(tokens, "--plugin")
     word = first_word(tokens, SWITCHES)
     if command == "train" and word is not None:
+        if value_of(tokens, "--resume") is not None and word not in entries():
+            return [], ""  # the data, typed again: refused with all else that a run keeps
         entry, _ = find_system(word, plugin)
         group = Group("options", f"Options of {entry.name}", entry.class_name, entry.options)
         return [group], f"Train {entry.class_name} on a data source. {entry.summary}"

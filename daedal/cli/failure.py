@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import errno
+import linecache
+import os
 from pathlib import Path
 
-from daedal.errors import Interrupted, UsageError, did_you_mean
+from daedal.errors import FULL, Interrupted, UsageError, did_you_mean
 
-PACKAGE = str(Path(__file__).parents[1])
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PACKAGE = str(Path(__file__).parents[1]) + os.sep
 UNUSABLE = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -63,19 +64,24 @@ def _is_parsing(error: BaseException) -> bool:
 
 
 def _is_told(error: BaseException) -> bool:
-    """Whether it is a mistake of the user's that Daedal's own code raised, so that its words are meant for people."""
+    """Whether it is a mistake of the user's that Daedal's own code raised, so that its words are meant for people.
+
+    An error that torch or Python raised from C has its last frame in the code that called them, so the line is read.
+    """
     if not isinstance(error, (ValueError, TypeError, FileNotFoundError)):
         return False
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename.startswith(PACKAGE)
+    if trace is None or not trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        return False
+    return linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno).lstrip().startswith("raise ")
 
 
 def _system_message(error: OSError) -> str:
     where = f" ('{error.filename}')" if error.filename else ""
     if error.errno in FULL:
-        return f"{error.strerror}{where}; what was saved before is kept: free some space and go on."
+        return f"{error.strerror}{where}; free some space and try again, or choose another place."
     if error.errno in UNUSABLE:
         return f"{error.strerror}{where}; give another path, or make this one usable."
     return f"{error.strerror}{where}."

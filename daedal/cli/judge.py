@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin
-from daedal.declare import NonNegativeInt, PositiveFloat, PositiveInt
+from daedal.declare import PositiveFloat, PositiveInt, Seed
 from daedal.errors import UsageError
 from daedal.systems.catalogue import find
 
@@ -26,7 +26,7 @@ def evaluate(
     source: str | None = None,
     *,
     n: PositiveInt | None = None,
-    seed: NonNegativeInt = 0,
+    seed: Seed = 0,
     metrics: str | None = None,
     device: str = "auto",
     plugin: str | None = None,
@@ -97,7 +97,7 @@ def compare(
     systems: str | None = None,
     seconds: PositiveFloat = 20.0,
     repeats: PositiveInt = 1,
-    seed: NonNegativeInt = 0,
+    seed: Seed = 0,
     x: str = "x",
     given: tuple[str, ...] = (),
     out: str | None = None,
@@ -181,7 +181,7 @@ def reproduce(
 
     if stale:
         names = [one for one in claims.stale(Path(out)) if name in (None, one)]
-        return Answer({"stale": names}, lambda console: _show_stale(names, console))
+        return Answer({"claims": [], "stale": names}, lambda console: _show_stale(names, console))
     if name is None:
         raise UsageError(f"Say whose claims to measure: {', '.join(claims.names())}.")
     record = claims.reproduce(
@@ -193,8 +193,8 @@ def reproduce(
 
 def _seeds(text: str) -> list[int]:
     words = _words(text) or []
-    if not words or not all(word.isdigit() for word in words):
-        raise UsageError(f"'seeds' of reproduce must be integers in [0, inf) with commas between; got '{text}'.")
+    if not words or not all(word.isdigit() and int(word) < 2**63 for word in words):
+        raise UsageError(f"'seeds' of reproduce must be integers in [0, 2**63) with commas between; got '{text}'.")
     return [int(word) for word in words]
 
 

@@ -13,11 +13,13 @@ from daedal.cli.answer import Answer, console, give, only_answers, write_json
 from daedal.cli.failure import message_of, status_of, type_of
 from daedal.evaluate.process import sigterm_raises
 
+YES = ("true", "t", "yes", "y", "1")  # the parser's words
+
 
 def run(tokens: Sequence[str]) -> int:
     """Run the command that the tokens spell, and return its exit status."""
     typed = list(tokens[: tokens.index("--")] if "--" in tokens else tokens)
-    as_json, debug = "--json" in typed, "--debug" in typed
+    as_json, debug = _is_on("--json", typed), _is_on("--debug", typed)
     with only_answers() if as_json else contextlib.nullcontext(sys.stdout) as out:
         try:
             with sigterm_raises(), _plain_warnings():
@@ -31,6 +33,12 @@ def run(tokens: Sequence[str]) -> int:
             return _complain(error, out, as_json)
         finally:
             _leave_group()
+
+
+def _is_on(flag: str, tokens: Sequence[str]) -> bool:
+    """Whether a switch was typed last as `--json` or `--json=true`, and not `--json=false`."""
+    typed = [token for token in tokens if token.partition("=")[0] == flag]
+    return bool(typed) and typed[-1].partition("=")[2].lower() in ("", *YES)
 
 
 def _answer(tokens: list[str]) -> Answer | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin
-from daedal.declare import NonNegativeInt, PositiveInt
+from daedal.declare import PositiveInt, Seed
 from daedal.errors import UsageError
 from daedal.systems.catalogue import UnknownSystem, find
 from daedal.systems.description import not_ours, read_description
@@ -27,10 +29,10 @@ def train(
     name: str | None = None,
     source: str | None = None,
     *,
-    x: str = "x",
+    x: str | None = None,
     given: tuple[str, ...] = (),
     config: Literal["paper"] | None = None,
-    seed: NonNegativeInt = 0,
+    seed: Seed | None = None,
     out: str | None = None,
     overwrite: bool = False,
     resume: str | None = None,
@@ -47,10 +49,10 @@ def train(
         source: digits, toy:NAME, mnist:DIR, cifar10:DIR, or a folder, zip, array or table of yours
 
     Options:
-        x: field of the data that is modelled
+        x: field of the data that is modelled; default: x
         given: field that x is conditioned on, such as label; repeatable
         config: take the paper's options and training
-        seed: what all randomness comes from
+        seed: what all randomness comes from; default: 0
         out: folder of the run; default: the first free of runs/NAME-SOURCE, -2, -3
         overwrite: replace the run in --out
         resume: run to go on with, from its last checkpoint; --steps sets a new total
@@ -58,9 +60,9 @@ def train(
     """
     budget, training, reading = budget or {}, training or {}, reading or {}
     if resume is not None:
-        typed = {"name": name, "source": source, "out": out, "config": config, **(options or {}), **reading, **training}
-        typed |= {"seconds": budget.get("seconds"), "given": given or None, "seed": seed or None}
-        _check_alone({key: value for key, value in typed.items() if key != "device"})
+        typed = {"x": x, "given": given or None, "config": config, "seed": seed, "out": out}
+        typed |= {"overwrite": overwrite or None, "seconds": budget.get("seconds")}
+        _check_alone([name, source], {**typed, **(options or {}), **reading, **training})
         return _go_on(resume, budget.get("steps"), training.get("device", "auto"), plugin)
     if name is None or source is None:
         raise UsageError("Say what to train on what, such as 'daedal train vae digits'; --help shows more.")
@@ -73,22 +75,22 @@ def train(
     if out is not None:
         check_free(Path(out), overwrite)
     data = load_data(source, **load_options(reading))
-    chosen: dict[str, Any] = {"x": x, "given": given, "config": config, **(options or {})}
+    chosen: dict[str, Any] = {"x": x or "x", "given": given, "config": config, **(options or {})}
     target = default_folder(name, data) if out is None else Path(out)
     with TrainingProgress(name) as progress:
         run = play(
-            load_plugin(plugin) or name, data, out=target, seed=seed, overwrite=overwrite, watch=progress.watch,
+            load_plugin(plugin) or name, data, out=target, seed=seed or 0, overwrite=overwrite, watch=progress.watch,
             **budget, **training, **chosen,
         )  # fmt: skip
     return _trained(run, f"{run.step} steps in {run.seconds:.1f} s")
 
 
-def _check_alone(typed: dict[str, Any]) -> None:
-    if extra := [key for key, value in typed.items() if value is not None]:
-        name = extra[0].replace("_", "-")
-        raise UsageError(
-            f"--resume RUN keeps the run's settings, and takes only --steps and --device; leave out '{name}'."
-        )
+def _check_alone(words: Sequence[str | None], typed: dict[str, Any]) -> None:
+    extra = [f"'{word}'" for word in words if word is not None]
+    extra += ["--" + key.replace("_", "-") for key, value in typed.items() if value is not None and key != "device"]
+    if extra:
+        kept = "--resume RUN keeps the run's settings and data, and takes only --steps and --device"
+        raise UsageError(f"{kept}; leave out {extra[0]}.")
 
 
 def _go_on(path: str, steps: int | None, device: str, plugin: str | None) -> Answer:
@@ -131,7 +133,7 @@ def sample(
     run: str,
     *,
     n: PositiveInt = 64,
-    seed: NonNegativeInt = 0,
+    seed: Seed = 0,
     given: tuple[str, ...] = (),
     out: str | None = None,
     overwrite: bool = False,
@@ -154,18 +156,19 @@ def sample(
         plugin: module or file that holds a system of your own
     """
     from daedal.capabilities import Samples, require
-    from daedal.cli.samples import check_target, draw, target_of, write
-    from daedal.data.given import parse_given
+    from daedal.cli.samples import check_memory, check_target, draw, target_of, write
+    from daedal.data.given import example_of, parse_given
     from daedal.systems.storage import load
 
     system = load(run, system=load_plugin(plugin), device=device)
     require(system, Samples)
     target = target_of(run, out, system.x, seed)
     check_target(target, system.x, overwrite)
+    check_memory(n, [system.x, *system.given.values()])
     values = parse_given(given, system.given, n)
     if (missing := [name for name in system.given if name not in values]) and not system.given_dropout:
-        example = {"Labels": "0..3", "Vectors": ".1,.2", "Images": "FILE.png"}[type(system.given[missing[0]]).__name__]
-        raise UsageError(f"{run} needs '{missing[0]}'; say which, such as --given {missing[0]}={example}.")
+        example = shlex.quote(example_of(missing[0], system.given[missing[0]]))
+        raise UsageError(f"{run} needs '{missing[0]}'; say which, such as --given {example}.")
     x = draw(system, n, values, seed, options or {}, CHUNK)
     files = write(x, system.x, target)
     record = {"files": [str(file) for file in files], "shape": list(x.shape), "seed": seed}
@@ -214,6 +217,7 @@ def _sheet_path(out: str | None, fingerprint: str) -> Path | None:
     if out is not None:
         if Path(out).suffix.lower() != ".png":
             raise UsageError(f"'out' of data must end in .png; got '{out}'.")
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
         return Path(out)
     from daedal.data.cache import cache_folder
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from torch import Tensor
 
@@ -48,6 +49,17 @@ def check_target(target: Path, x: Space, overwrite: bool) -> None:
         raise UsageError(f"'{target}': a .csv holds vectors, and samples here are {x}; choose .png or .npy.")
     if suffix == ".png" and isinstance(x, Labels):
         raise UsageError(f"'{target}': a .png holds images, and samples here are {x}; choose .npy.")
+
+
+def check_memory(n: int, spaces: Iterable[Space]) -> None:
+    """Raise UsageError where n items of these spaces, once in parts and once joined, exceed the memory there is."""
+    each = sum(space.dim * (8 if isinstance(space, Labels) else 4) for space in spaces)  # int64 or float32
+    needed, free = 2 * n * each, psutil.virtual_memory().available
+    if needed > free:
+        raise UsageError(
+            f"{n} samples need {needed / 2**30:,.1f} GiB of memory and {free / 2**30:,.1f} GiB is free; "
+            "choose a smaller --n."
+        )
 
 
 def draw(

@@ -58,6 +58,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def _reason(error: Exception) -> str:
     if "Object arrays" in str(error) or "Python objects" in str(error):
         return "it holds Python objects, which only pickle could load; save an array of numbers"
+    if "pickle" in str(error):  # numpy's words, which tell how to load such a file all the same, for a file of text
+        return "it is damaged or no array; save it again with numpy.save or numpy.savez"
     reason = " ".join((str(error) or type(error).__name__).split())[:120].rstrip(".")
     return f"it is damaged or no array ({reason}); save it again with numpy.save or numpy.savez"
 

@@ -12,7 +12,6 @@ time of modification, and if that differs, by the digests of all items.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -26,13 +25,11 @@ import numpy as np
 
 from daedal.data.fingerprint import item_digests
 from daedal.data.names import printable
-from daedal.errors import DataError
+from daedal.errors import FULL, DataError
 
 FORMAT = 1
 RECORD = "entry.json"
 VALUES = "values"  # the large array: items that `digests` (n, 32) are the SHA-256 of
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def cache_folder() -> Path:
@@ -155,7 +152,7 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = "is full" if error.errno in _FULL else "cannot be written"
+        what = "is full" if error.errno in FULL else "cannot be written"
         raise DataError(
             f"The cache folder '{printable(str(folder.parent))}' {what} ({error.strerror}); "
             "set DAEDAL_CACHE to a folder with room for the decoded images."

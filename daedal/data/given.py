@@ -40,9 +40,32 @@ def parse_given(texts: Sequence[str], spaces: Mapping[str, Space], n: int) -> di
     for text in texts:
         for name, value in _parse(text, spaces).items():
             if name in given:
-                raise UsageError(f"'{name}' is given twice; write its values in one, such as {name}=1,2.")
+                example = printable(example_of(name, spaces[name]))
+                raise UsageError(f"'{name}' is given twice; say it once, such as {example}.")
             given[name] = _cycled(value, n)
     return given
+
+
+def example_of(name: str, space: Space) -> str:
+    """What can be typed for a space, such as `label=0..9`.
+
+    >>> example_of("label", Labels(3, names=("cat", "dog", "fox"))), example_of("size", Vectors(2))
+    ('label=cat,dog', 'size=.1,.2')
+    """
+    if isinstance(space, Labels) and not space.shape:
+        return f"{name}={_some_classes(space)}"
+    if isinstance(space, Vectors) and space.dim <= 9:
+        return f"{name}={','.join(f'.{i + 1}' for i in range(space.dim))}"
+    if isinstance(space, Images) and space.frames is None:
+        return f"{name}=FILE.png"
+    return "@FILE.npz"
+
+
+def _some_classes(space: Labels) -> str:
+    if space.names is None:
+        return f"0..{space.classes - 1}"
+    plain = [name for name in space.names if "," not in name and ".." not in name]
+    return ",".join(plain[:2]) or space.names[0]
 
 
 def _cycled(value: Tensor, n: int) -> Tensor:

@@ -29,8 +29,9 @@ from daedal.evaluate.handover import hand_over_data, hand_over_system
 from daedal.evaluate.machine import cores, machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
 from daedal.evaluate.rows import Row, not_begun, summarise
+from daedal.options import check_seed
+from daedal.play.settings import check_enough
 from daedal.play.system import System
-from daedal.play.trainer import MINIMUM_ITEMS
 from daedal.systems.training import default_folder
 
 
@@ -63,9 +64,9 @@ def compare(
     used; Interrupted, once the report of what there is has been written, on Ctrl-C or SIGTERM.
     """
     _check_numbers(seconds, repeats, seed)
-    _check_size(data)
     given = (given,) if isinstance(given, str) else tuple(given)
     chosen = contenders(names_or_systems, data, x, given, options or {})
+    check_enough(data, data.fields.get(x))
     folder = make_folder(out, data, overwrite)
     threads = threads or int(os.environ.get("OMP_NUM_THREADS") or cores())
     terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))
@@ -94,13 +95,7 @@ def _check_numbers(seconds: float, repeats: int, seed: int) -> None:
         raise UsageError(f"'seconds' of compare must be greater than 0; got {seconds}.")
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise UsageError(f"'repeats' of compare must be an integer in [1, inf); got {repeats!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UsageError(f"'seed' of compare must be an integer in [0, inf); got {seed!r}.")
-
-
-def _check_size(data: Data) -> None:
-    if len(data.train) < MINIMUM_ITEMS:
-        raise UsageError(f"Training needs at least {MINIMUM_ITEMS} training items; this data has {len(data.train)}.")
+    check_seed(check_seed(seed, "compare") + repeats - 1, "compare")  # the last repeat's
 
 
 def make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:

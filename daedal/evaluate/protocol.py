@@ -30,6 +30,7 @@ from daedal.errors import UsageError, did_you_mean
 from daedal.evaluate.measure import Measures
 from daedal.evaluate.metrics import Metrics
 from daedal.evaluate.trial import Trial
+from daedal.options import check_seed
 
 INCEPTION = ("fd-inception", "kid-inception")
 
@@ -50,6 +51,7 @@ def evaluate(
     environment variable DAEDAL_INCEPTION adds both to the default. Neither the system nor the global random state
     is changed. Raises ValueError for unknown names, a size out of range, or data that the system was not made for.
     """
+    seed = check_seed(seed, "evaluate")
     names, inception = _inception(metrics)
     trial = Trial(system, data, n, seed)
     found = Metrics(trial, inception)

@@ -5,12 +5,13 @@ The JSON of a checkpoint lies under one metadata key, since safetensors writes s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,21 @@ class Damaged(Exception):
     """A checkpoint file that cannot be used; the message says why."""
 
 
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the operating system name this path: what was typed, instead of a temporary name."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a whole file or none: beside, synced, renamed, the folder synced. Raises OSError, leaving no rest."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("wb") as file:
+        with naming(path), beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -13,7 +13,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from daedal.errors import RunError
-from daedal.play.checkpoint import write_file
+from daedal.play.checkpoint import naming, write_file
 
 FORMAT = 1
 
@@ -39,7 +39,8 @@ class RunFolder:
                 shutil.rmtree(stale, ignore_errors=True)
         building = target.with_name(f".{target.name}.building-{os.getpid()}")
         shutil.rmtree(building, ignore_errors=True)
-        (building / "training").mkdir(parents=True)
+        with naming(target):
+            (building / "training").mkdir(parents=True)
         return cls(building)
 
     def settle(self, target: Path, overwrite: bool) -> None:

@@ -11,8 +11,12 @@ import torch
 from torch import Tensor
 
 from daedal.errors import UsageError
+from daedal.options import check_seed
 from daedal.play.stream import Items
 from daedal.play.system import System
+from daedal.spaces import Images, Space
+
+MINIMUM_ITEMS = 10  # fewer training items than this are a mistake, not a data set
 
 
 class Trainable(Protocol):
@@ -60,6 +64,7 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"'{name}' of train must be greater than 0; got {value}.")
+        check_seed(self.seed, "train")
         if self.precision not in ("float32", "bf16"):
             raise UsageError(f"'precision' of train must be float32 or bf16; got {self.precision!r}.")
         if self.steps is not None and self.seconds is not None:
@@ -97,6 +102,17 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, '{self.system.name}', step={self.step})"
+
+
+def check_enough(data: Trainable, x: Space | None) -> None:
+    """Raise UsageError for too few training items, with what would give more; `x` is the space to model."""
+    n, source = len(data.train), data.source
+    if n >= MINIMUM_ITEMS:
+        return
+    more = "raise --limit" if source.get("n") else f"add {'images' if isinstance(x, Images) else 'items'}"
+    if isinstance(x, Images) and 2 * n >= MINIMUM_ITEMS and not source.get("mirror"):
+        more += ", or use --mirror"
+    raise UsageError(f"Training needs at least {MINIMUM_ITEMS} training items; this data has {n}: {more}.")
 
 
 def pick_device(device: str | torch.device) -> torch.device:

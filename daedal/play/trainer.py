@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from daedal.errors import Interrupted, RunError, TrainingError, UsageError
+from daedal.errors import FULL, Interrupted, RunError, TrainingError, UsageError
 from daedal.play import average, checkpoint
 from daedal.play.boards import Boards
 from daedal.play.budget import stage_steps
+from daedal.play.checkpoint import naming
 from daedal.play.compiling import compile_modules, graphs_made
 from daedal.play.folder import RunFolder, check_free, read_settings
 from daedal.play.guard import Guard, check_scalars
@@ -29,13 +30,12 @@ from daedal.play.ledger import Ledger, NotFinite
 from daedal.play.player import Stage
 from daedal.play.ranks import Ranks
 from daedal.play.seeds import ENTER, address, untouched_generators
-from daedal.play.settings import Hooks, Run, Settings, Trainable, pick_device
+from daedal.play.settings import Hooks, Run, Settings, Trainable, check_enough, pick_device
 from daedal.play.stopping import Stopper
 from daedal.play.stream import Source, Stream
 from daedal.play.system import System
 from daedal.play.table import Table
 
-MINIMUM_ITEMS = 10  # fewer training items than this are a mistake, not a data set
 SAVE_SECONDS = 30.0  # a checkpoint about this often, unless told in steps
 LOG_POINTS = 200  # at most about so many lines a run, and at least one every 50 steps
 
@@ -77,9 +77,8 @@ class Trainer:
         self.compiled: int | None = None  # graphs before the first round, until one is seen to be made
 
     def _check_batch_size(self) -> int:
+        check_enough(self.data, self.system.x)
         n, seats = len(self.data.train), self.settings.accumulate * self.ranks.world
-        if n < MINIMUM_ITEMS:
-            raise UsageError(f"Training needs at least {MINIMUM_ITEMS} training items; this data has {n}.")
         wanted = self.settings.batch_size or self.system.recipe.batch_size
         size = min(wanted, n) // seats * seats
         if not size or (self.settings.batch_size and wanted % seats):
@@ -172,6 +171,13 @@ class Trainer:
         try:
             with untouched_generators(self.device) as self.generators, self.stopper.listening():
                 yield
+        except OSError as error:
+            if error.errno not in FULL or self.folder is None:
+                raise
+            raise TrainingError(
+                f"{error.strerror} ('{error.filename or self.out}'); what was saved before is kept: "
+                f"free some space and go on with: daedal train --resume {self.out}"
+            ) from error
         finally:
             torch.set_num_threads(threads)
             if self.boards is not None:
@@ -230,7 +236,8 @@ class Trainer:
         path = self.ranks.text_from_first(str(folder.path) if folder else "")
         self.folder = folder or RunFolder(Path(path))
         try:
-            self._save(stages, place, table)
+            with naming(target):
+                self._save(stages, place, table)
             self.ranks.wait()
             if self.ranks.first:
                 self._write_settings(self.folder, stages)
@@ -238,6 +245,7 @@ class Trainer:
                 self.folder.take_lock()
         except BaseException:
             self.folder.discard()
+            self.folder = None
             raise
         self.folder.path = target
         self.ranks.wait()
@@ -299,7 +307,7 @@ class Trainer:
             self.stopper.signal, due = stop, bool(save)
         if due or self.stopper.signal:
             self._log(stages, place, table)
-            self._save(stages, place, table)
+            self._save(stages, place, table, pictured=not self.stopper.signal)
         if self.stopper.signal:
             kept = f"is saved; go on with: daedal train --resume {self.out}" if self.out else "was not kept (no --out)"
             raise Interrupted(f"Stopped at step {_played(stages, place)}; the state {kept}.", self.stopper.signal)
@@ -354,7 +362,7 @@ class Trainer:
         if self.folder is not None and self.ranks.first:
             self.folder.append_log({"step": error.where["step"], "error": error.where})
 
-    def _save(self, stages: Sequence[Stage], place: Place, table: Table) -> None:
+    def _save(self, stages: Sequence[Stage], place: Place, table: Table, pictured: bool = True) -> None:
         self.saved_at = self.clock()
         self.guard.check(self._averages(table), _played(stages, place))
         if self.folder is None:
@@ -371,14 +379,14 @@ class Trainer:
         self.ranks.wait()
         checkpoint.prune(self.folder.training, self.ranks.rank, self.settings.keep)
         if self.ranks.first:
-            self._present(table, step)
+            self._present(table, step, pictured)
 
-    def _present(self, table: Table, step: int) -> None:
-        """What people look at: the weights with their description, and a picture."""
+    def _present(self, table: Table, step: int, pictured: bool) -> None:
+        """What people look at: the weights with their description, and a picture unless told to stop."""
         assert self.folder is not None
         if self.hooks.describe is not None:
             self.hooks.describe(self.folder.path, self._averages(table))
-        if self.hooks.illustrate is not None and step:
+        if self.hooks.illustrate is not None and step and pictured:
             with average.in_place(self.system, self._averages(table)):
                 self.hooks.illustrate(self.folder.path, step)
 

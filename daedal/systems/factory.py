@@ -20,7 +20,7 @@ import torch
 
 from daedal.data.base import Data
 from daedal.errors import UsageError, did_you_mean
-from daedal.options import check_options
+from daedal.options import check_options, check_seed
 from daedal.play.system import System
 from daedal.spaces import Space
 from daedal.systems import catalogue
@@ -47,6 +47,7 @@ def create(
     `config="paper"` takes the paper's options and training; `options` go before either. Parameters are drawn from
     `seed`; no global generator moves. Raises UsageError for a name, field, option or space that does not fit.
     """
+    check_seed(seed, "create")
     entry, kind = resolve(name)
     fields = data.fields if isinstance(data, Data) else data
     given = (given,) if isinstance(given, str) else tuple(given)

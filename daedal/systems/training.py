@@ -56,7 +56,8 @@ def train(
     """
     ours = {name: options.pop(name) for name in list(options) if name in _trainer_options()}
     if resume:
-        _check_unchanged({"seconds": seconds, "batch_size": batch_size, **ours})
+        _check_unchanged({"seconds": seconds, "batch_size": batch_size, "overwrite": overwrite or None, **ours})
+        _check_seed(seed, out)
         return _go_on(system_or_name, data, out, options, steps=steps, device=device, watch=watch)
     settings = Settings(steps=steps, seconds=seconds, seed=seed, batch_size=batch_size, **ours)
     system = _system(system_or_name, data, seed, options)
@@ -106,6 +107,11 @@ def _trainer_options() -> set[str]:
 def _check_unchanged(settings: Mapping[str, Any]) -> None:
     if changed := [name for name, value in settings.items() if value is not None]:
         raise UsageError(f"A resumed run keeps its settings, and only its steps may change; leave out '{changed[0]}'.")
+
+
+def _check_seed(seed: int, out: str | Path | None) -> None:
+    if seed and out is not None and seed != read_settings(Path(out))["settings"]["seed"]:
+        _check_unchanged({"seed": seed})
 
 
 def _system(system_or_name: Any, data: Data, seed: int, options: Mapping[str, Any]) -> System:

@@ -115,7 +115,7 @@ SOURCES = {  # the source's maker, how it is typed, words of the answer
     "zero bytes": (zero_bytes, "src", ("nothing.png", "--skip-bad")),
     "decompression bomb": (bomb, "src", ("bomb.png", "--skip-bad")),
     "mixed sizes": (mixed_sizes, "src", ("--size",)),
-    "three images": (three_images, "src", ("at least 10 training items",)),
+    "three images": (three_images, "src", ("at least 10 training items; this data has 2: add images.",)),
     "array with NaN": (array_with_nan, "src.npy", ("item 3", "--skip-bad")),
     "wrong magic number": (wrong_magic_number, "mnist:src", ("0000270f", "IDX")),
     "pickle that names a class": (pickle_that_names_a_class, "cifar10:src", ("data_batch_1",)),
@@ -224,11 +224,17 @@ def test_settings_cut_in_half(daedal, run):
     one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "run.json is damaged")
 
 
+KEPT = (
+    "File too large ('run/training/step-0000000003-rank0.safetensors'); ",
+    "what was saved before is kept: free some space and go on with: daedal train --resume run",
+)
+
+
 def test_a_full_disk_while_resuming_keeps_what_was_saved(daedal, run):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        one_sentence(daedal("train", "--resume", "run", "--steps", 4), 1, "what was saved before is kept")
+        one_sentence(daedal("train", "--resume", "run", "--steps", 4), 1, *KEPT)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert daedal("train", "--resume", "run", "--steps", 4).status == 0

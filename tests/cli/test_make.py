@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from daedal.evaluate.measure import Measure, Measures
-from daedal.spaces import Images
+from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.factory import create, load, save
 
 TINY = ("--hidden", "8", "--latent", "2", "--batch-size", "16")
@@ -193,6 +193,7 @@ def test_many_samples_are_drawn_in_parts(daedal, run, monkeypatch):
 
 SAMPLE_WRONG = {
     "--n 0": "'n' of sample must be an integer in [1, inf); got 0.",
+    "--seed 9223372036854775808": "'seed' of sample must be an integer in [0, 2**63); got 9223372036854775808.",
     "--temperature -1": "'temperature' of VAE.sample must be a float in [0, inf); got -1.",
     "--temprature 1": "There is no flag --temprature. Did you mean '--temperature'?",
     "--given label=11": "'11' is no class of 'label'; the classes are classes 0 to 9.",
@@ -214,7 +215,26 @@ def test_sampling_wrongly_is_one_sentence(daedal, run, tmp_path, typed):
 def test_what_is_given_must_be_said(daedal, run):
     answer = daedal("sample", run)
     assert answer.status == 2
-    assert answer.err == f"daedal: {run} needs 'label'; say which, such as --given label=0..3.\n"
+    assert answer.err == f"daedal: {run} needs 'label'; say which, such as --given label=0..9.\n"
+
+
+def test_what_is_given_is_said_by_name_where_classes_have_names(daedal, tmp_path):
+    fields = {"x": Vectors(2), "label": Labels(3, names=("red fox", "cat", "dog"))}
+    save(create("vae", fields, given="label", hidden=(8,), latent=2), tmp_path / "named")
+    answer = daedal("sample", "named")
+    assert answer.err == "daedal: named needs 'label'; say which, such as --given 'label=red fox,cat'.\n"
+    assert daedal("sample", "named", "--given", "label=red fox,cat", "--n", 2).status == 0
+
+
+def test_more_samples_than_fit_into_memory_are_refused(daedal, run, monkeypatch):
+    twice_ten = 2 * 10 * (64 * 4 + 8)  # ten digits of float32 with their labels, in parts and joined
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=twice_ten))
+    assert daedal("sample", run, "--given", "label=1", "--n", 10, "--out", "x.npy").status == 0
+    refused = daedal("sample", run, "--given", "label=1", "--n", 11, "--out", "y.npy")
+    assert refused.status == 2
+    assert refused.err.startswith(
+        "daedal: 11 samples need 0.0 GiB of memory and 0.0 GiB is free; choose a smaller --n."
+    )
 
 
 # -- data
@@ -227,6 +247,8 @@ def test_data_is_described(daedal):
     assert Image.open(record["sheet"]).size[0] > 8
     assert daedal("data", "toy:ring8", "--limit", 100, "--out", "sheet.png").status == 0
     assert Image.open("sheet.png").size[0] > 8
+    assert daedal("data", "toy:ring8", "--limit", 100, "--out", "new/folder/sheet.png").status == 0
+    assert Image.open("new/folder/sheet.png").size[0] > 8
 
 
 def test_bad_items_are_listed_and_are_status_2_unless_skipped(daedal, tmp_path):
@@ -320,5 +342,5 @@ def test_a_claim_that_does_not_hold_is_status_1(daedal, monkeypatch, holds, quic
 
 def test_stale_claims_are_listed(daedal, monkeypatch):
     monkeypatch.setattr("daedal.claims.reproduce.stale", lambda folder: ["gmm", "vae"])
-    assert daedal("reproduce", "--stale", "--json").json == {"stale": ["gmm", "vae"]}
+    assert daedal("reproduce", "--stale", "--json").json == {"claims": [], "stale": ["gmm", "vae"]}
     assert daedal("reproduce", "vae", "--stale").out == "vae\n"

@@ -1,12 +1,17 @@
 """What stops a command from outside: signals, a full disk, a reader that has gone, a bug."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 
 import pytest
+import torch
+
+from daedal.spaces import Vectors
+from daedal.systems.factory import create, save
 
 TRAIN = ["train", "vae", "digits", "--steps", "1000000", "--hidden", "8", "--latent", "2", "--limit", "60"]
 
@@ -48,10 +53,22 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_run(daedal, tmp_path, monkeyp
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert answer.status == 1
-    assert "File too large" in answer.err
-    assert "what was saved before is kept: free some space and go on." in answer.err
-    assert answer.err.count("\n") == 1
+    assert answer.err == "daedal: File too large ('run'); free some space and try again, or choose another place.\n"
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_names_the_file_of_samples(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(create("vae", {"x": Vectors(2)}, hidden=(8,), latent=2), "run")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        answer = daedal("sample", "run", "--n", 1000, "--out", "big.npy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert answer.status == 1
+    assert answer.err == "daedal: File too large ('big.npy'); free some space and try again, or choose another place.\n"
+    assert not (tmp_path / "big.npy").exists()
 
 
 def test_a_place_under_a_file_cannot_be_used(daedal, tmp_path, monkeypatch):
@@ -59,8 +76,7 @@ def test_a_place_under_a_file_cannot_be_used(daedal, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     answer = daedal("train", "vae", "digits", "--limit", 60, "--steps", 1, "--out", "file/run")
     assert answer.status == 2
-    assert answer.err.startswith("daedal: Not a directory")
-    assert answer.err.count("\n") == 1
+    assert answer.err == "daedal: Not a directory ('file/run'); give another path, or make this one usable.\n"
 
 
 def test_training_that_goes_wrong_is_status_1_and_names_the_player(daedal, tmp_path, monkeypatch):
@@ -124,3 +140,27 @@ sys.exit(main.run(["list", "--json"]))
     assert done.stdout.startswith('{"systems": [')
     assert done.stdout.count("\n") == 1
     assert sorted(done.stderr.splitlines()) == ["from a child", "from c", "from python"]
+
+
+@pytest.mark.parametrize("tool", [int, torch.bmm, torch.distributions.Bernoulli])
+def test_what_another_library_raises_while_training_is_status_1(daedal, tmp_path, monkeypatch, tool):
+    """Errors from C, whose last Python frame is ours, and one of torch's Python code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("daedal.systems.autoencoders.vae.VAE._loss", tool)
+    answer = daedal("train", "vae", "digits", "--limit", 60, "--steps", 1, "--out", "run")
+    assert answer.status == 1
+    assert re.fullmatch(r"daedal: (Type|Runtime|Value)Error: .*\(--debug shows where\)\n", answer.err)
+
+
+def test_the_process_ends_without_going_through_all_that_it_made(monkeypatch):
+    import gc
+
+    from daedal.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["daedal", "--version"])
+    try:
+        with pytest.raises(SystemExit) as exit:
+            main()
+        assert (exit.value.code, gc.get_freeze_count() > 10_000) == (0, True)
+    finally:
+        gc.unfreeze()

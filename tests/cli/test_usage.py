@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+KEPT = "--resume RUN keeps the run's settings and data, and takes only --steps and --device"
 WRONG = {
     "train vea digits": "No system is called 'vea'. Did you mean 'vae'?",
     "train vea --help": "No system is called 'vea'. Did you mean 'vae'?",
@@ -23,9 +24,30 @@ WRONG = {
     "train vae digits --steps 1 --seconds 1": "Give train a budget in steps or in seconds, not both.",
     "train vae digits --given lable": "The data has no field 'lable'. Did you mean 'label'? Its fields are x, label.",
     "train pixelcnn toy:ring8": "'pixelcnn' models Images or Labels, and 'x' is Vectors(dim=2).",
+    **{
+        f"{line} --seed 99999999999999999999": f"'seed' of {line.split()[0]} must be an integer in [0, 2**63); got 9999"
+        for line in ("train vae digits", "compare digits", "evaluate nowhere digits")
+    },
+    "reproduce vae --seeds 0,99999999999999999999": "'seeds' of reproduce must be integers in [0, 2**63) with commas",
     "train vae digits --device abacus": "'device' must be auto, cpu or cuda; got 'abacus'.",
     "train --resume nowhere": "nowhere does not exist; give the folder of a run.",
-    "train --resume nowhere --rate 1": "--resume RUN keeps the run's settings, and takes only --steps and --device;",
+    **{
+        f"train --resume nowhere {typed}": f"{KEPT}; leave out {word}."
+        for typed, word in {
+            "--rate 1": "--rate",
+            "--batch-size 9": "--batch-size",
+            "--seed 0": "--seed",
+            "--x x": "--x",
+            "--overwrite": "--overwrite",
+            "--out run": "--out",
+            "--seconds 1": "--seconds",
+            "--mirror": "--mirror",
+            "--given label": "--given",
+            "digits": "'digits'",
+            "vae digits": "'vae'",
+            "vae --beta 2": "'vae'",
+        }.items()
+    },
     "sample nowhere": "nowhere does not exist; give the folder of a run.",
     "sample": "'RUN' is missing its value; --help shows what goes where.",
     "evaluate nowhere digits": "nowhere does not exist; give the folder of a run.",
@@ -37,10 +59,12 @@ WRONG = {
     "compare digits --seconds 0": "'seconds' of compare must be a float in (0, inf); got 0.",
     "compare nodata": "'nodata' does not exist",
     "data nodata": "'nodata' does not exist",
+    "data digits --limit 0": "'limit' of the data must be an integer in [2, inf); got 0.",
+    "data digits --limit 1": "'limit' of the data must be an integer in [2, inf); got 1.",
     "data digits --out x.txt": "'out' of data must end in .png; got 'x.txt'.",
     "data digits --size large": "'size' must be an integer in [1, 8192], or height x width such as '32x24'",
     "reproduce": "Say whose claims to measure",
-    "reproduce vae --seeds a,b": "'seeds' of reproduce must be integers in [0, inf) with commas between; got 'a,b'.",
+    "reproduce vae --seeds a,b": "'seeds' of reproduce must be integers in [0, 2**63) with commas between; got 'a,b'.",
     "reproduce nothing": "'nothing' has no claims.",
     "trian vae digits": "Unknown command 'trian'. Did you mean 'train'?",
     "train vae digits --plugin nowhere.py": "The plugin 'nowhere.py' does not exist",
@@ -79,6 +103,19 @@ def test_debug_shows_the_traceback(daedal):
     assert answer.status == 2
     assert "Traceback (most recent call last)" in answer.err
     assert answer.err.rstrip().endswith("Did you mean 'vae'?")
+
+
+@pytest.mark.parametrize("word", ["true", "1", "YES"])
+def test_a_switch_may_be_spelled_out(daedal, word):
+    answer = daedal("train", "vea", "digits", f"--json={word}", f"--debug={word}")
+    assert json.loads(answer.out)["error"]["message"].startswith("No system is called 'vea'.")
+    assert "Traceback" in answer.err
+
+
+def test_a_switch_may_be_taken_back(daedal):
+    answer = daedal("train", "vea", "digits", "--json", "--json=false", "--debug=false")
+    assert answer.out == ""
+    assert answer.err.startswith("daedal: No system is called 'vea'.")
 
 
 def test_nothing_typed_shows_the_help(daedal):

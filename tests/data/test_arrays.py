@@ -300,6 +300,16 @@ def test_damaged_files_are_named(tmp_path):
             load_data(damaged(tmp_path, f"b{i}.npz", data))
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_a_file_of_text_is_no_array_and_no_unsafe_way_is_advised(tmp_path, name):
+    (tmp_path / name).write_text("1 2 3\n4 5 6\n" * 20)
+    with pytest.raises(DataError) as refusal:
+        load_data(tmp_path / name)
+    assert str(refusal.value) == (
+        f"'{name}' cannot be read: it is damaged or no array; save it again with numpy.save or numpy.savez."
+    )
+
+
 def test_pickled_objects_are_never_loaded(tmp_path):
     class Touch:
         def __reduce__(self):

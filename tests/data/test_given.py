@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from daedal.data.given import parse_given
+from daedal.data.given import example_of, parse_given
 from daedal.errors import DataError, UsageError
 from daedal.spaces import Images, Labels, Vectors, check_given
 
@@ -109,13 +109,25 @@ def test_arrays(tmp_path):
         (["pose=1,nan"], "'pose' must be 2 finite numbers"),
         (["pose="], "'pose' must be 2 finite numbers"),
         (["mask=1"], r"'mask' has a class at each place of \(2, 2\); give it as @FILE\.npz"),
-        (["digit=1", "digit=2"], "'digit' is given twice; write its values in one, such as digit=1,2"),
+        (["digit=1", "digit=2"], "'digit' is given twice; say it once, such as digit=0..9"),
         (["@a.npy"], "must be a .npz file"),
     ],
 )
 def test_what_cannot_be_given(texts, message):
     with pytest.raises(UsageError, match=message):
         given(*texts)
+
+
+@pytest.mark.parametrize("name", ["digit", "pet", "year", "pose"])
+def test_an_example_can_be_given(name):
+    example = example_of(name, SPACES[name])
+    assert example.startswith(name + "=")
+    assert given(example).keys() == {name}
+
+
+def test_an_example_of_what_needs_a_file_names_one():
+    assert example_of("sketch", SPACES["sketch"]) == "sketch=FILE.png"
+    assert example_of("mask", SPACES["mask"]) == example_of("far", Vectors(64)) == "@FILE.npz"
 
 
 def test_files_that_cannot_be_given(tmp_path):

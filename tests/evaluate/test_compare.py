@@ -209,7 +209,10 @@ def test_unknown_names_and_options_are_refused_before_anything_is_written(moons,
         assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("bad", [{"seconds": 0}, {"seconds": float("nan")}, {"repeats": 0}, {"seed": -1}])
+NUMBERS = [{"seconds": 0}, {"seconds": float("nan")}, {"repeats": 0}, {"seed": -1}, {"seed": 2**63 - 1, "repeats": 2}]
+
+
+@pytest.mark.parametrize("bad", NUMBERS)
 def test_numbers_out_of_range_are_refused(bad, moons):
     with pytest.raises(UsageError, match=f"'{next(iter(bad))}' of compare"):
         compare(["pca"], moons, quiet=True, **bad)

@@ -172,6 +172,11 @@ def test_sizes_out_of_range(digits, n):
         evaluate(teller(digits), digits, n=n)
 
 
+def test_a_seed_out_of_range(digits):
+    with pytest.raises(ValueError, match=r"'seed' of evaluate must be an integer in \[0, 2\*\*63\)"):
+        evaluate(teller(digits), digits, seed=2**63)
+
+
 def test_a_single_item_has_the_numbers_that_it_can_have(digits):
     found = evaluate(teller(digits), digits, n=1)
     assert "memorised" in found

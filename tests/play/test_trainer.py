@@ -3,6 +3,8 @@
 import math
 import os
 import signal
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +12,10 @@ import torch
 from daedal.errors import Interrupted, RunError, TrainingError, UsageError
 from daedal.play import checkpoint
 from daedal.play.player import Player
-from daedal.play.settings import Hooks, Settings
+from daedal.play.settings import Hooks, Settings, check_enough
 from daedal.play.trainer import Trainer
 from daedal.play.turn import Turn
+from daedal.spaces import Images, Vectors
 from tests.small import Line, line, same, vectors
 
 DATA = vectors()
@@ -280,10 +283,34 @@ def test_a_failure_before_the_first_checkpoint_leaves_nothing(tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("n", "source", "x", "advice"),
+    [
+        (9, {}, Images(1, 4, 4, 2), "add images, or use --mirror"),
+        (4, {}, Images(1, 4, 4, 2), "add images"),
+        (8, {"mirror": True}, Images(1, 4, 4, 2), "add images"),
+        (8, {"n": 9}, Images(1, 4, 4, 2), "raise --limit, or use --mirror"),
+        (9, {}, Vectors(2), "add items"),
+    ],
+)
+def test_too_few_items_come_with_what_would_give_more(n, source, x, advice):
+    with pytest.raises(UsageError, match=rf"at least 10 training items; this data has {n}: {advice}\.$"):
+        check_enough(SimpleNamespace(train=range(n), source=source), x)
+
+
+def test_a_stop_writes_the_state_but_no_picture(tmp_path):
+    seen = []
+    stop = stop_at(11, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        train(out=tmp_path / "run", hooks=replace(stop, illustrate=lambda folder, step: seen.append(step)))
+    assert checkpoint.steps_in(tmp_path / "run" / "training")[0] == 11
+    assert seen == []
+
+
 def test_too_few_items_and_bad_settings():
     with pytest.raises(UsageError, match="at least 10 training items; this data has 3"):
         Trainer(line(DATA), vectors(n=4), Settings(steps=1))
-    for bad in ({"steps": 0}, {"seconds": -1.0}, {"precision": "fp8"}, {"steps": 1, "seconds": 1.0}):
+    for bad in ({"steps": 0}, {"seconds": -1.0}, {"precision": "fp8"}, {"steps": 1, "seconds": 1.0}, {"seed": 2**63}):
         with pytest.raises(UsageError):
             Settings(**bad)
     with pytest.raises(UsageError, match="multiple of 3"):

@@ -75,6 +75,7 @@ REFUSED = {
         "The data has no field 'lable'. Did you mean 'label'? Its fields are x, label.",
     ),
     "both": (("vae",), {"given": "x"}, "'x' cannot be modelled and given at once; take it out of 'given'."),
+    "seed": (("vae",), {"seed": 2**63}, "'seed' of create must be an integer in [0, 2**63); got 9223372036854775808."),
     "config": (("vae",), {"config": "papers"}, "'config' of create must be 'paper' or None; got 'papers'."),
 }
 

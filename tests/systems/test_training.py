@@ -119,6 +119,8 @@ def test_a_system_that_is_handed_in_is_trained_on(run, data):
         ("vae", {"given": ()}, r"was made with 'given' = \['label'\], not \(\)"),
         ("vae", {"rate": 1.0}, "A resumed run keeps its settings, and only its steps may change; leave out 'rate'"),
         ("vae", {"seconds": 1.0}, "leave out 'seconds'"),
+        ("vae", {"seed": 7}, "leave out 'seed'"),
+        ("vae", {"overwrite": True}, "leave out 'overwrite'"),
         ("vae", {"steps": 1}, "has already played 3 steps"),
     ],
 )
