@@ -121,8 +121,8 @@ class Labels:
         _check_integer(self, "classes", 1, MOST)
         if not isinstance(self.shape, tuple) or not all(_is_integer(size, 1, MOST) for size in self.shape):
             raise _refusal(self, "shape", f"a tuple of integers in [1, {MOST}]")
-        named = self.names is None or isinstance(self.names, tuple) and all(isinstance(n, str) for n in self.names)
-        if not named or self.names is not None and len(self.names) != self.classes:
+        named = self.names is None or (isinstance(self.names, tuple) and all(isinstance(n, str) for n in self.names))
+        if not named or (self.names is not None and len(self.names) != self.classes):
             raise _refusal(self, "names", f"a tuple of {self.classes} strings, one a class, or None")
 
     @property

@@ -6,7 +6,9 @@ Their names are reserved: no system's option may take one (a test forbids it).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
 
 from daedal.declare import PositiveFloat, PositiveInt
 from daedal.options import Option, options_of
@@ -69,7 +71,7 @@ def _data(
     channels: PositiveInt | None = None,
     background: str | None = None,
     mirror: bool = False,
-    limit: PositiveInt | None = None,
+    limit: Annotated[int, Ge(2)] | None = None,
     skip_bad: bool = False,
 ) -> None:
     """How to read the data.

@@ -202,7 +202,7 @@ class Metrics:
         seen, _ = trial.nearest_in(self.data.train, trial.training, trial.samples)
         unseen, _ = trial.nearest_in(self.data.test, trial.reference, trial.samples)
         share = float(closer_to_first(seen, unseen).mean())
-        return Measure(share, floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n, better="lower")
+        return Measure(share, floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n)
 
     # -- costs
 
@@ -213,13 +213,13 @@ class Metrics:
     def train_seconds(self) -> Measure | None:
         """How long the system was trained, where it knows."""
         seconds = float(getattr(self.system, "train_seconds", math.nan))
-        return Measure(seconds, better="lower") if math.isfinite(seconds) else None
+        return Measure(seconds) if math.isfinite(seconds) else None
 
     def parameters(self) -> Measure:
         """How many numbers were learned: parameters; where there are none, what is in the state."""
         count = sum(p.numel() for p in self.system.parameters())
         state = (v for v in self.system.state_dict().values() if v.is_floating_point())
-        return Measure(float(count or sum(v.numel() for v in state)), better="lower")
+        return Measure(float(count or sum(v.numel() for v in state)))
 
     def peak_memory(self) -> Measure:
         """The most memory that this process has held so far, in 2^20 bytes."""

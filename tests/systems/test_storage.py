@@ -213,7 +213,10 @@ def test_a_space_that_is_none_is_told_in_the_words_of_the_space(folder, says):
         ({"recipe": {"rate": "x"}}, "'rate' of Recipe must be a float in (0, inf); got 'x'."),
         ({"recipe": {"steps": 0}}, "'steps' of Recipe must be an integer in [1, inf); got 0."),
         ({"roles": {"x": 3, "given": []}}, "its roles must name x and ['label'] as given; got {'x': 3, 'given': []}."),
-        ({"roles": {"x": "x", "given": "ab"}}, "its roles must name x and ['label'] as given; got {'x': 'x', 'given': 'ab'}."),
+        (
+            {"roles": {"x": "x", "given": "ab"}},
+            "its roles must name x and ['label'] as given; got {'x': 'x', 'given': 'ab'}.",
+        ),
     ],
 )
 def test_a_recipe_and_roles_of_other_types_are_refused(folder, part, says):
