@@ -107,7 +107,9 @@ def label_chart(points: Mapping[str, tuple[float, float]], x_title: str, y_title
     for names in _together(places):
         label, box = _free_place(", ".join(names), *places[names[0]], boxes)
         boxes.append(box)
-        dots = [element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4.5, class_="dot") for x, y in map(places.get, names)]
+        dots = [
+            element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4.5, class_="dot") for x, y in [places[n] for n in names]
+        ]
         marks += [*label, *dots]
     return frame.draw(marks, x_title, y_title)
 

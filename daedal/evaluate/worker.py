@@ -26,7 +26,7 @@ from daedal.capabilities import Bounds, Decodes, Encodes, Scores
 from daedal.data.base import Data
 from daedal.evaluate.codes import rebuilt, ways
 from daedal.evaluate.exhibits import Exhibits, write_exhibits
-from daedal.evaluate.handover import take_data, take_system
+from daedal.evaluate.handover import take_class, take_data, take_system
 from daedal.evaluate.measure import Material
 from daedal.evaluate.protocol import evaluate
 from daedal.nn.modes import evaluating
@@ -57,7 +57,7 @@ def perform(job: Mapping[str, Any], emit: Emit) -> None:
     """Train, evaluate, and write what was found."""
     folder, data = Path(job["folder"]), take_data(job["data"])
     made = {"x": job["x"], "given": tuple(job["given"]), **job["options"]} if "name" in job else {}
-    system = job["name"] if "name" in job else take_system(job["system"])
+    system = _contender(job)
 
     def watch(line: Mapping[str, Any], steps: int) -> None:
         loss = {name.removesuffix("/loss"): value for name, value in line.items() if name.endswith("/loss")}
@@ -78,6 +78,13 @@ def perform(job: Mapping[str, Any], emit: Emit) -> None:
         "density_gap": density_gap(run.system, data, measures.material, job["seed"]),
     }
     write_file(folder / "measures.json", json.dumps(found, allow_nan=False).encode())
+
+
+def _contender(job: Mapping[str, Any]) -> str | System | type[System]:
+    """What is trained: a system by name, one that was made, or a new one of a class that is not Daedal's."""
+    if "system" in job:
+        return take_system(job["system"])
+    return take_class(*job["class"]) if job.get("class") else job["name"]
 
 
 def _speaker() -> Emit:
