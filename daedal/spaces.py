@@ -27,6 +27,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MOST = 2**31 - 1  # of any size: no tensor that fits a memory has more along one axis
+MOST_LEVELS = 2**16  # 16 bits a channel
+
 
 @dataclass(frozen=True)
 class Images:
@@ -37,6 +40,13 @@ class Images:
     width: int
     levels: int = 256
     frames: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "height", "width"):
+            _check_integer(self, name, 1, MOST)
+        _check_integer(self, "levels", 2, MOST_LEVELS)
+        if self.frames is not None:
+            _check_integer(self, "frames", 1, MOST)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,6 +117,14 @@ class Labels:
     shape: tuple[int, ...] = ()
     names: tuple[str, ...] | None = None
 
+    def __post_init__(self) -> None:
+        _check_integer(self, "classes", 1, MOST)
+        if not isinstance(self.shape, tuple) or not all(_is_integer(size, 1, MOST) for size in self.shape):
+            raise _refusal(self, "shape", f"a tuple of integers in [1, {MOST}]")
+        named = self.names is None or (isinstance(self.names, tuple) and all(isinstance(n, str) for n in self.names))
+        if not named or (self.names is not None and len(self.names) != self.classes):
+            raise _refusal(self, "names", f"a tuple of {self.classes} strings, one a class, or None")
+
     @property
     def dim(self) -> int:
         """How many numbers one item has."""
@@ -153,6 +171,9 @@ class Vectors:
 
     dim: int
 
+    def __post_init__(self) -> None:
+        _check_integer(self, "dim", 1, MOST)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one item."""
@@ -187,6 +208,8 @@ Space = Images | Labels | Vectors
 
 def from_json(record: Mapping[str, Any]) -> Space:
     """The space that `to_json` wrote. Raises ValueError for anything else."""
+    if not isinstance(record, Mapping):
+        raise ValueError(f"{record!r} describes no space.")
     fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k != "space"}
     kinds = {"Images": Images, "Labels": Labels, "Vectors": Vectors}
     try:
@@ -216,6 +239,19 @@ def check_given(
         if value.shape[0] not in (1, n):
             raise ValueError(f"'given[{name!r}]' must have leading size {n} or 1; got {value.shape[0]}.")
     return given
+
+
+def _is_integer(value: Any, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _check_integer(space: Any, name: str, low: int, high: int) -> None:
+    if not _is_integer(getattr(space, name), low, high):
+        raise _refusal(space, name, f"an integer in [{low}, {high}]")
+
+
+def _refusal(space: Any, name: str, words: str) -> ValueError:
+    return ValueError(f"'{name}' of {type(space).__name__} must be {words}; got {getattr(space, name)!r}.")
 
 
 def _check_shape(x: Tensor, shape: tuple[int, ...], name: str) -> None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from daedal.capabilities import Decodes, Encodes, require
-from daedal.nn.modes import evaluating
-from daedal.probability.interpolate import Method, path
+from daedal.evaluate.codes import ways
+from daedal.probability.interpolate import Method
 from daedal.spaces import Labels
 
 
@@ -39,7 +38,4 @@ def interpolate(
         )
     model.x.check(a, "a")
     model.x.check(b, "b")
-    with evaluating(model):
-        start, end = (model.encode(x.to(model.device, model.dtype), given=given) for x in (a, b))
-        points = [model.decode(code, given=given) for code in path(start, end, steps, method)]
-        return model.x.clamp(torch.stack(points, dim=1))
+    return ways(model, a, b, steps, method, given)

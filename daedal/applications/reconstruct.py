@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from daedal.capabilities import Decodes, Encodes, require
-from daedal.nn.modes import evaluating
+from daedal.evaluate.codes import rebuilt
 
 
 def reconstruct(model: Any, x: Tensor, *, given: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -18,6 +18,4 @@ def reconstruct(model: Any, x: Tensor, *, given: Mapping[str, Tensor] | None = N
     """
     require(model, Encodes, Decodes)
     model.x.check(x)
-    with evaluating(model):
-        code = model.encode(x.to(model.device, model.dtype), given=given)
-        return model.x.clamp(model.decode(code, given=given))
+    return rebuilt(model, x, given)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
-from daedal.cli.plugin import load_plugin
+from daedal.cli.plugin import load_plugin, system_name
 from daedal.declare import PositiveFloat, PositiveInt, Seed
 from daedal.errors import UsageError
 from daedal.systems.catalogue import find
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from daedal.data.base import Data
+    from daedal.play.system import System
 
 
 def evaluate(
@@ -71,22 +73,28 @@ def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
 
-def doctor(run: str) -> Answer:
+def doctor(run: str, *, plugin: str | None = None) -> Answer:
     """Say what went wrong in a run's training, and which knob to turn.
 
     Arguments:
         run: the folder of a run
+
+    Options:
+        plugin: module or file that holds a system of your own
     """
     from daedal.evaluate.doctor import examine
 
-    findings = examine(run)
-    record = {"findings": [{"code": f.code, "message": f.message, "knob": f.knob} for f in findings]}
+    findings = examine(run, system=load_plugin(plugin))
+    record = {"findings": [finding.to_json() for finding in findings], "unseen": findings.unseen}
 
     def show(console: Console) -> None:
         for finding in findings:
             console.print(f"{finding.code}: {finding.message} Try {finding.knob}.", markup=False, soft_wrap=True)
         if not findings:
-            console.print("Nothing is wrong that the log shows.")
+            console.print(f"Nothing is wrong that {'the log shows' if findings.unseen else 'can be seen'}.")
+        if findings.unseen:
+            text = f"Only the log was read, and the model not looked at: {findings.unseen}"
+            console.print(text, markup=False, soft_wrap=True)
 
     return Answer(record, show)
 
@@ -104,6 +112,7 @@ def compare(
     overwrite: bool = False,
     device: str = "auto",
     threads: PositiveInt | None = None,
+    plugin: str | None = None,
     reading: dict[str, Any] | None = None,
 ) -> Answer:
     """Train systems with the same budget of time, evaluate them by one protocol, and write a report.
@@ -122,17 +131,24 @@ def compare(
         overwrite: replace the comparison in --out
         device: auto, cpu or cuda
         threads: threads of the processor; default: all cores
+        plugin: module or file that holds a system of your own, which is compared too
     """
-    names = _words(systems)
-    for name in names or []:
-        find(name)
+    named, kind = _words(systems), load_plugin(plugin)
+    own = None if kind is None else system_name(kind)
+    for name in named or []:
+        if name != own:
+            find(name)
     from daedal import load_data
     from daedal.evaluate.compare import compare as run
 
     data = load_data(source, **load_options(reading or {}))
+    typed = {"systems": systems, "seconds": seconds, "repeats": repeats, "seed": seed, "x": x, "given": given}
+    typed |= {"device": device, "threads": threads, "plugin": plugin, **(reading or {})}
+    command = _command(source, typed)
     comparison = run(
-        names, data, seconds=seconds, repeats=repeats, seed=seed, out=out, overwrite=overwrite, x=x, given=given,
-        threads=threads, device=device, command=_command(source, systems, seconds, repeats, seed, given, reading or {}),
+        _competing(named, own, kind, data, x, given), data,
+        seconds=seconds, repeats=repeats, seed=seed, out=out, overwrite=overwrite, x=x, given=given,
+        threads=threads, device=device, command=command,
     )  # fmt: skip
     rows = [
         {key: row[key] for key in ("system", "status", "reason", "steps", "seconds", "metrics")}
@@ -147,14 +163,29 @@ def compare(
     return Answer(record, show, 1 if comparison.failed else 0)
 
 
-def _command(source: str, systems: str | None, *numbers: Any) -> str:
+def _competing(
+    named: list[str] | None, own: str | None, kind: type[System] | None, data: Data, x: str, given: tuple[str, ...]
+) -> list[str | type[System]] | None:
+    """The systems that were named, or all that fit, with the plugin's among them."""
+    from daedal.evaluate.contenders import defaults
+
+    if kind is None:
+        return named  # type: ignore[return-value]
+    chosen = [kind if name == own else name for name in named or defaults(data, x, given)]
+    return chosen if kind in chosen else [*chosen, kind]
+
+
+DEFAULTS = {"repeats": 1, "seed": 0, "x": "x", "device": "auto"}
+
+
+def _command(source: str, typed: Mapping[str, Any]) -> str:
     """The command line that makes the same comparison, for its report."""
-    seconds, repeats, seed, given, reading = numbers
-    words = ["daedal", "compare", source, *(["--systems", systems] if systems else []), "--seconds", f"{seconds:g}"]
-    words += [*(["--repeats", str(repeats)] if repeats > 1 else []), *(["--seed", str(seed)] if seed else [])]
-    words += [word for name in given for word in ("--given", name)]
-    for name, value in reading.items():
-        words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
+    words = ["daedal", "compare", source]
+    for name, value in typed.items():
+        if value is None or value == DEFAULTS.get(name):
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            words += ["--" + name.replace("_", "-"), *([] if one is True else [str(one).removesuffix(".0")])]
     return shlex.join(words)
 
 

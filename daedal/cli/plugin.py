@@ -6,7 +6,6 @@ The module is imported, so it runs: it is the user's own code, and never comes o
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,18 +49,21 @@ def find_system(name: str, plugin: str | None) -> tuple[Entry, Any]:
     return entry, kind
 
 
+def system_name(kind: type[System]) -> str:
+    """The name of a plugin's system."""
+    from daedal.systems.inspection import entry_of
+
+    return entry_of(kind).name
+
+
 def _from_file(path: Path) -> Any:
     if not path.is_file():
         raise UsageError(f"The plugin '{path}' does not exist; give a .py file or the name of a module.")
     if path.stem in sys.modules and getattr(sys.modules[path.stem], "__file__", None) == str(path.resolve()):
         return sys.modules[path.stem]
-    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
-    if spec is None or spec.loader is None:
-        raise UsageError(f"The plugin '{path}' is no Python source; give a .py file or the name of a module.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+    from daedal.evaluate.handover import module_of_file
+
+    return module_of_file(path.stem, path.resolve())
 
 
 def _from_name(name: str) -> Any:

@@ -29,16 +29,20 @@ OLD_WEIGHT = 0.1  # of the average that stems from the first half of training; a
 
 
 def check_up(
-    path: Path, data: Data, history: Sequence[Mapping[str, Any]], description: Mapping[str, Any]
+    path: Path,
+    data: Data,
+    history: Sequence[Mapping[str, Any]],
+    description: Mapping[str, Any],
+    kind: type[System] | None = None,
 ) -> list[Finding]:
-    """Findings that need the system of a run folder; [] where it cannot be loaded here or does not fit the data."""
-    try:
-        system, raw = load(path), load(path, average=False)
-    except UsageError:
-        return []
+    """Findings that need the system of a run folder, of class `kind` if it is not Daedal's.
+
+    Raises UsageError where it cannot be loaded here or does not fit the data.
+    """
+    system, raw = load(path, system=kind), load(path, average=False, system=kind)
     fields = {system.roles["x"]: system.x, **system.given}
     if any(data.fields.get(name) != space for name, space in fields.items()):
-        return []
+        raise UsageError(f"{path} was trained on other data than '{data.name}'.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         found = (

@@ -23,20 +23,19 @@ from daedal.errors import Interrupted, RunError, UsageError
 from daedal.evaluate import progress
 from daedal.evaluate.columns import in_order
 from daedal.evaluate.comparison import FORMAT, ROWS, Comparison
-from daedal.evaluate.contenders import Contender, contenders
+from daedal.evaluate.contenders import Contender, Wanted, contenders
 from daedal.evaluate.features import feature_space, space_name
-from daedal.evaluate.handover import hand_over_data, hand_over_system
+from daedal.evaluate.handover import hand_over_class, hand_over_data, hand_over_system
 from daedal.evaluate.machine import cores, machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
 from daedal.evaluate.rows import Row, not_begun, summarise
 from daedal.options import check_seed
 from daedal.play.settings import check_enough
-from daedal.play.system import System
 from daedal.systems.training import default_folder
 
 
 def compare(
-    names_or_systems: str | System | Sequence[str | System] | None,
+    names_or_systems: Wanted | Sequence[Wanted] | None,
     data: Data,
     *,
     seconds: float = 20,
@@ -54,7 +53,7 @@ def compare(
 ) -> Comparison:
     """Train systems on `data` for `seconds` each, evaluate them, and write rows.json and report.html into `out`.
 
-    Systems are names or made ones (where their training starts; they are not changed); None means those of
+    Systems are names, classes or made ones (where their training starts; they are not changed); None means those of
     `daedal.evaluate.contenders.DEFAULT` that can model the data. Each is trained `repeats` times, with the seeds
     from `seed` on. `options` are constructor options by name. `out` is a folder (default: the first free of
     runs/compare-DATA, -2, ...), which `overwrite` empties if it holds a comparison. Progress is shown on stderr
@@ -182,7 +181,8 @@ class _Contest:
         job = {key: terms[key] for key in ("seconds", "x", "given", "threads", "device")}
         job |= {"folder": str(folder.resolve()), "data": self.handed, "seed": seed, "options": dict(contender.options)}
         if contender.system is None:
-            return {**job, "name": contender.name}
+            found = None if contender.kind is None else hand_over_class(contender.kind)
+            return {**job, "name": contender.name, "class": found}
         return {**job, "system": hand_over_system(contender.system, folder / "start")}
 
     def _comparison(self, finished: bool) -> Comparison:

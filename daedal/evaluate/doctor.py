@@ -21,6 +21,7 @@ from daedal.data import load_data
 from daedal.data.base import Data
 from daedal.errors import RunError, UsageError
 from daedal.play.folder import read_log, read_settings
+from daedal.play.system import System
 from daedal.systems.storage import read_description
 
 Line = Mapping[str, Any]
@@ -49,25 +50,35 @@ class Finding:
         return asdict(self)
 
 
-def examine(path: str | Path, *, data: Data | None = None) -> list[Finding]:
+class Findings(list[Finding]):
+    """Findings; `unseen` says why only the log was read, and is None where the model was looked at too."""
+
+    unseen: str | None = None
+
+
+def examine(path: str | Path, *, data: Data | None = None, system: type[System] | None = None) -> Findings:
     """The findings about a run folder; [] where nothing is wrong. The worst come first.
 
-    The run's data is loaded from the source that the run names, unless it is handed in; where that fails, only the
-    log is judged. Raises RunError for a folder that holds no run.
+    The run's data is loaded from the source that the run names, unless it is handed in; `system` is the class of one
+    that is not Daedal's own. Where data or system cannot be had, only the log is judged, and `unseen` says why.
+    Raises RunError for a folder that holds no run.
     """
     from daedal.evaluate.checkup import check_up
 
     path = Path(path)
     description, history = {**read_description(path), "rate": _rate_given(path)}, read_log(path)
-    found = diagnose(history, description)
+    found, unseen = diagnose(history, description), None
     broke = any(finding.code == "not-finite" for finding in found)  # what is kept is from before, and ails of nothing
-    data = None if broke else data or _data_of(path)
-    if data is not None:
-        found += check_up(path, data, history, description)
+    try:
+        found += [] if broke else check_up(path, data or _data_of(path), history, description, system)
+    except UsageError as reason:
+        unseen = str(reason)
     unique = {finding.code: finding for finding in reversed(found)}
     if "posterior-collapse" in unique:
         unique.pop("collapse", None)  # samples are alike because codes say nothing
-    return sorted(unique.values(), key=lambda finding: ORDER.index(finding.code))
+    findings = Findings(sorted(unique.values(), key=lambda finding: ORDER.index(finding.code)))
+    findings.unseen = unseen
+    return findings
 
 
 ORDER = (
@@ -228,10 +239,12 @@ def _rate_given(path: Path) -> float | None:
     return None
 
 
-def _data_of(path: Path) -> Data | None:
-    """The data that a run was trained on, where it can still be loaded."""
+def _data_of(path: Path) -> Data:
+    """The data that a run was trained on. Raises UsageError where it can no longer be loaded."""
+    source = read_settings(path)["source"]
+    if not source or source.get("source") is None:
+        raise UsageError(f"{path} does not say what data it was trained on.")
     try:
-        source = read_settings(path)["source"]
-        return load_data(**source) if source.get("source") is not None else None
-    except (UsageError, OSError, ValueError, TypeError):
-        return None
+        return load_data(**source)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"its data cannot be loaded: {' '.join(str(error).split())}") from None

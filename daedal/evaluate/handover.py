@@ -6,9 +6,12 @@ What is handed over as a system is where its training starts: its options and it
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -64,11 +67,16 @@ def _read(path: str, fingerprint: str) -> Data:
 
 def hand_over_system(system: System, folder: Path) -> dict[str, Any]:
     """What `take_system` needs: a folder with the system, and where its class is found if it is not Daedal's."""
-    kind = type(system)
-    check_findable(kind)
+    check_findable(type(system))
     save(system, folder)
-    own = kind.__module__.startswith("daedal.systems.")
-    return {"folder": str(folder.resolve()), "class": None if own else [kind.__module__, kind.__qualname__]}
+    return {"folder": str(folder.resolve()), "class": hand_over_class(type(system))}
+
+
+def hand_over_class(kind: type[System]) -> list[str | None] | None:
+    """Where a class is found: its module, its name there and the module's file; None for one of Daedal's."""
+    if kind.__module__.startswith("daedal.systems."):
+        return None
+    return [kind.__module__, kind.__qualname__, getattr(sys.modules[kind.__module__], "__file__", None)]
 
 
 def check_findable(kind: type[System]) -> None:
@@ -82,9 +90,35 @@ def check_findable(kind: type[System]) -> None:
 
 def take_system(record: Mapping[str, Any]) -> System:
     """The system that was handed over."""
-    kind = None
-    if record["class"]:
-        kind = importlib.import_module(record["class"][0])
-        for part in record["class"][1].split("."):
-            kind = getattr(kind, part)
-    return load(record["folder"], average=False, system=kind)  # type: ignore[arg-type]
+    kind = take_class(*record["class"]) if record["class"] else None
+    return load(record["folder"], average=False, system=kind)
+
+
+def take_class(module: str, name: str, file: str | None) -> type[System]:
+    """The class that was handed over."""
+    kind: Any = _module(module, file)
+    for part in name.split("."):
+        kind = getattr(kind, part)
+    return kind
+
+
+def _module(name: str, file: str | None) -> ModuleType:
+    """A module by its name; by its file where the name is nobody's here, or another's, as a plugin's may be."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        spec = None
+    if file is not None and (spec is None or spec.origin is None or not Path(file).samefile(spec.origin)):
+        return module_of_file(name, Path(file))
+    return importlib.import_module(name)
+
+
+def module_of_file(name: str, path: Path) -> ModuleType:
+    """The module of a .py file, under a name of its own. Raises UsageError."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"'{path}' is no Python source; give a .py file or the name of a module.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

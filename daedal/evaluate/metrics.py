@@ -196,10 +196,10 @@ class Metrics:
 
     def memorised(self) -> Measure | None:
         """The share of samples nearer to n training items than to n test items; ties count half."""
-        return None if not self.samples else self._memorised(self.trial.nearer_to_training())
-
-    def _memorised(self, each: Tensor) -> Measure:
-        return Measure(float(each.mean()), floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n, better="lower")
+        if not self.samples:
+            return None
+        share = float(self.trial.nearer_to_training().mean())
+        return Measure(share, floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n)
 
     # -- costs
 
@@ -210,13 +210,13 @@ class Metrics:
     def train_seconds(self) -> Measure | None:
         """How long the system was trained, where it knows."""
         seconds = float(getattr(self.system, "train_seconds", math.nan))
-        return Measure(seconds, better="lower") if math.isfinite(seconds) else None
+        return Measure(seconds) if math.isfinite(seconds) else None
 
     def parameters(self) -> Measure:
         """How many numbers were learned: parameters; where there are none, what is in the state."""
         count = sum(p.numel() for p in self.system.parameters())
         state = (v for v in self.system.state_dict().values() if v.is_floating_point())
-        return Measure(float(count or sum(v.numel() for v in state)), better="lower")
+        return Measure(float(count or sum(v.numel() for v in state)))
 
     def peak_memory(self) -> Measure:
         """The most memory that this process has held so far, in 2^20 bytes."""

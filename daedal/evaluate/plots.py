@@ -24,6 +24,7 @@ LINE_POINTS = 300  # more than this many points of a curve cannot be seen
 WIDTH, HEIGHT = 460, 230  # of a chart, in its own units
 MAP_HEIGHT = 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 34  # margins for the axes
+NEAR, MOST_TOGETHER = 5.0, 4  # points of a map nearer than a dot's radius share a label, of so many names at most
 
 # Where a label may stand beside its point: close by, then further off with a line to it.
 PLACES = [(9.0, 4.0, "start"), (-9.0, 4.0, "end"), (7.0, -7.0, "start"), (7.0, 15.0, "start")]
@@ -77,7 +78,7 @@ def image_element(image: Image.Image, alt: str) -> Markup:
 
 
 def line_chart(series: Mapping[str, Points], x_title: str, y_title: str) -> Markup:
-    """Lines over a common x, with a legend where there are several.
+    """Lines over a common x, which counts, with a legend where there are several.
 
     Points that are not finite are left out, and so is a start that would flatten all the rest.
     """
@@ -86,7 +87,7 @@ def line_chart(series: Mapping[str, Points], x_title: str, y_title: str) -> Mark
     if not clean:
         return element("p", "Nothing was logged.", class_="empty")
     xs = [x for points in clean.values() for x, _ in points]
-    frame = Frame((min(xs), max(xs)), _y_range(clean.values()))
+    frame = Frame((min(xs), max(xs)), _y_range(clean.values()), whole=True)
     inside = [[(x, y) for x, y in points if frame.y[0] <= y <= frame.y[1]] for points in clean.values()]
     lines = [
         element("path", d=_line([frame.place(x, y) for x, y in points]), class_=f"line hue-{i % 6}")
@@ -103,11 +104,26 @@ def label_chart(points: Mapping[str, tuple[float, float]], x_title: str, y_title
     places = {name: frame.place(*point) for name, point in points.items()}
     boxes = [(x - 6, y - 6, x + 6, y + 6) for x, y in places.values()]  # what labels may not cover
     marks = []
-    for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
-        label, box = _free_place(name, x, y, boxes)
+    for names in _together(places):
+        label, box = _free_place(", ".join(names), *places[names[0]], boxes)
         boxes.append(box)
-        marks += [*label, element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4.5, class_="dot")]
+        dots = [
+            element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4.5, class_="dot") for x, y in [places[n] for n in names]
+        ]
+        marks += [*label, *dots]
     return frame.draw(marks, x_title, y_title)
+
+
+def _together(places: Mapping[str, tuple[float, float]]) -> list[list[str]]:
+    """Names in groups that share a label, since their points cover each other; from the top down."""
+    groups: list[list[str]] = []
+    for name, place in sorted(places.items(), key=lambda item: item[1][1]):
+        near = [group for group in groups if math.dist(places[group[0]], place) < NEAR and len(group) < MOST_TOGETHER]
+        if near:
+            near[0].append(name)
+        else:
+            groups.append([name])
+    return groups
 
 
 def _round_span(values: Sequence[float]) -> tuple[float, float]:
@@ -155,9 +171,9 @@ def scatter(layers: Mapping[str, np.ndarray], bounds: np.ndarray) -> Markup:
 class Frame:
     """The axes of a chart, and where a point lies within them."""
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float], height: int = HEIGHT):
+    def __init__(self, x: tuple[float, float], y: tuple[float, float], height: int = HEIGHT, whole: bool = False):
         self.x, self.y = _widen(x), _widen(y)
-        self.height = height
+        self.height, self.whole = height, whole  # whether x counts something
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """The position of a point in the chart's units."""
@@ -172,7 +188,7 @@ class Frame:
             _, py = self.place(self.x[0], y)
             parts += [element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{py:.1f}", y2=f"{py:.1f}", class_="rule")]
             parts += [element("text", _tick(y), x=LEFT - 7, y=f"{py + 4:.1f}", text_anchor="end", class_="tick")]
-        for x in ticks(*self.x, 5):
+        for x in ticks(*self.x, 5, self.whole):
             px, _ = self.place(x, self.y[0])
             below = {"x": f"{px:.1f}", "y": self.height - BOTTOM + 16, "text_anchor": "middle"}
             parts += [element("text", _tick(x), class_="tick", **below)]
@@ -186,13 +202,13 @@ class Frame:
         return element("svg", parts, list(marks), titles, viewBox=size, class_="chart", role="img")
 
 
-def ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers within a range, about so many: steps of 1, 2 or 5 times a power of ten.
+def ticks(low: float, high: float, about: int, whole: bool = False) -> list[float]:
+    """Round numbers within a range, about so many: steps of 1, 2 or 5 times a power of ten, perhaps integers only.
 
     >>> ticks(0, 1, 4)
     [0.0, 0.5, 1.0]
     """
-    rough = (high - low) / max(about, 1)
+    rough = max((high - low) / max(about, 1), 1.0 if whole else 0.0)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)

@@ -12,12 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from daedal.declare import Paper
 from daedal.evaluate.columns import Column, column, in_order, significant
 from daedal.evaluate.exhibits import Exhibits, read_exhibits
 from daedal.evaluate.markup import Markup, element, join
 from daedal.evaluate.panels import code_figures, panels, training_charts
 from daedal.evaluate.plots import label_chart
 from daedal.evaluate.reading import Sentence, leaders, measured, read
+from daedal.systems.citation import authors
 
 Record = Mapping[str, Any]
 
@@ -68,8 +70,9 @@ def _head(record: Record) -> Markup:
     repeats = settings.get("repeats", 1)
     times = "" if repeats == 1 else f", {_word(repeats)} times with other seeds"
     deck = (
-        f"Each was given {settings['seconds']:g} seconds of training on the same {data['train']:,} items{times}, "
-        f"in a process of its own, and was judged against the same {data['test']:,} that none had seen."
+        f"Trained on the same {data['train']:,} items{times}, each in a process of its own with a budget of "
+        f"{_count(settings['seconds'], 'second')}{_used(record['rows'])}, and judged against the same "
+        f"{data['test']:,} that none had seen."
     )
     parts = [
         element("div", "Daedal comparison", class_="eyebrow"),
@@ -80,6 +83,15 @@ def _head(record: Record) -> Markup:
         text = "This comparison was stopped before its end: rows that are missing or marked were not measured."
         parts.append(element("p", text, class_="banner"))
     return join(parts)
+
+
+def _used(rows: Sequence[Record]) -> str:
+    """How long training really took: a budget becomes steps by what the first of them took."""
+    seconds = [run["seconds"] for row in rows for run in row.get("runs") or [] if run.get("seconds") is not None]
+    if not seconds:
+        return ""
+    low, high = f"{min(seconds):.1f}", f"{max(seconds):.1f}"
+    return f" ({low if low == high else f'{low} to {high}'} s used)"
 
 
 def _reading(sentences: Sequence[Sentence], rows: Sequence[Record]) -> Markup:
@@ -218,13 +230,19 @@ def _system(row: Record, folder: Path | None, given: Sequence[str]) -> Markup:
     return element("article", parts, id=anchor(row["system"]))
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def _count(n: float, noun: str) -> str:
+    return f"{f'{n:g}' if isinstance(n, float) else f'{n:,}'} {noun}{'' if n == 1 else 's'}"
 
 
-def _about(about: Record) -> str:
-    year = f" ({about['authors']}, {about['year']})" if about.get("authors") else ""
-    return f"{about.get('summary', '').replace('`', '')}{year}"
+def _about(about: Record) -> Markup:
+    """What a system is, with the code in its summary as code, and whose it is."""
+    parts = re.split(r"`([^`]+)`", about.get("summary", "").rstrip("."))
+    shown = [element("code", part) if i % 2 else part for i, part in enumerate(parts)]
+    if not about.get("authors"):
+        return join(shown, "." if any(parts) else None)
+    *others, last = authors(Paper("", about["authors"], about["year"]))
+    names = f"{', '.join(others)} and {last}" if others else last
+    return join(shown, f" ({names}, {about['year']}).")
 
 
 def _trace(run: Record) -> Markup:

@@ -24,14 +24,14 @@ from torch import Tensor
 
 from daedal.capabilities import Bounds, Decodes, Encodes, Scores
 from daedal.data.base import Data
+from daedal.evaluate.codes import rebuilt, ways
 from daedal.evaluate.exhibits import Exhibits, write_exhibits
-from daedal.evaluate.handover import take_data, take_system
+from daedal.evaluate.handover import take_class, take_data, take_system
 from daedal.evaluate.measure import Material
 from daedal.evaluate.protocol import evaluate
 from daedal.nn.modes import evaluating
 from daedal.play.checkpoint import write_file
 from daedal.play.system import System
-from daedal.probability.interpolate import path
 from daedal.spaces import Labels, Vectors
 from daedal.systems.training import train
 
@@ -57,7 +57,7 @@ def perform(job: Mapping[str, Any], emit: Emit) -> None:
     """Train, evaluate, and write what was found."""
     folder, data = Path(job["folder"]), take_data(job["data"])
     made = {"x": job["x"], "given": tuple(job["given"]), **job["options"]} if "name" in job else {}
-    system = job["name"] if "name" in job else take_system(job["system"])
+    system = _contender(job)
 
     def watch(line: Mapping[str, Any], steps: int) -> None:
         loss = {name.removesuffix("/loss"): value for name, value in line.items() if name.endswith("/loss")}
@@ -78,6 +78,13 @@ def perform(job: Mapping[str, Any], emit: Emit) -> None:
         "density_gap": density_gap(run.system, data, measures.material, job["seed"]),
     }
     write_file(folder / "measures.json", json.dumps(found, allow_nan=False).encode())
+
+
+def _contender(job: Mapping[str, Any]) -> str | System | type[System]:
+    """What is trained: a system by name, one that was made, or a new one of a class that is not Daedal's."""
+    if "system" in job:
+        return take_system(job["system"])
+    return take_class(*job["class"]) if job.get("class") else job["name"]
 
 
 def _speaker() -> Emit:
@@ -126,13 +133,13 @@ def exhibits(system: System, data: Data, material: Material) -> Exhibits:
     items = data.test.gather(material.reference[:shown], (x, *system.given))
     near = data.train.gather(material.nearest[:shown], (x,))[x]
     given = {name: items[name] for name in system.given}
-    inputs, rebuilt = _rebuild(system, items[x], given)
+    inputs, again = _rebuild(system, items[x], given)
     return Exhibits(
         real=items[x].numpy(),
         samples=material.samples[:shown].numpy(),
         nearest=None if vectors else near.numpy(),
         inputs=inputs,
-        rebuilt=rebuilt,
+        rebuilt=again,
         ways=None if vectors else _ways(system, items[x], given),
     )
 
@@ -141,9 +148,7 @@ def _rebuild(system: System, x: Tensor, given: Mapping[str, Tensor]) -> tuple[np
     if not (isinstance(system, Encodes) and isinstance(system, Decodes)):
         return None, None
     x, given = x[:REBUILT], {name: value[:REBUILT] for name, value in given.items()}
-    with evaluating(system):
-        again = system.decode(system.encode(x.to(system.device, system.dtype), given=given), given=given)
-    return x.numpy(), system.x.clamp(again).cpu().numpy()
+    return x.numpy(), rebuilt(system, x, given).cpu().numpy()
 
 
 def _ways(system: System, x: Tensor, given: Mapping[str, Tensor]) -> np.ndarray | None:
@@ -155,10 +160,7 @@ def _ways(system: System, x: Tensor, given: Mapping[str, Tensor]) -> np.ndarray 
         return None
     firsts, seconds = (torch.tensor(side) for side in zip(*pairs, strict=True))
     common = {name: value[firsts] for name, value in given.items()}
-    with evaluating(system):
-        start, end = (system.encode(x[i].to(system.device, system.dtype), given=common) for i in (firsts, seconds))
-        points = [system.decode(code, given=common) for code in path(start, end, WAY_STEPS)]
-        return system.x.clamp(torch.stack(points, 1)).cpu().numpy()
+    return ways(system, x[firsts], x[seconds], WAY_STEPS, given=common).cpu().numpy()
 
 
 def equal_pairs(given: Mapping[str, Tensor], n: int) -> list[tuple[int, int]]:

@@ -24,13 +24,13 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from daedal.capabilities import capabilities
-from daedal.declare import Recipe
+from daedal.declare import PositiveFloat, PositiveInt, Recipe
 from daedal.errors import RunError, UsageError
-from daedal.options import check_options
+from daedal.options import Option, check_options, kind_of
 from daedal.play.checkpoint import write_file
 from daedal.play.settings import pick_device
 from daedal.play.system import System
-from daedal.spaces import Labels, Space, from_json
+from daedal.spaces import Space, from_json
 from daedal.systems.description import DESCRIPTION, FORMAT, WEIGHTS, not_ours, read_description
 from daedal.systems.inspection import resolve
 from daedal.systems.weightless import weightless
@@ -40,6 +40,11 @@ RAW, AVERAGE = "raw/", "average/"
 PARTS_PER_TENSOR = 100  # a description that asks for more modules and parameters than this is not believed,
 NUMBERS_PER_BYTE = 16  # nor one with a tensor of more numbers than this, a byte of the weights file,
 NUMBERS = 2**24  # or than this
+RECIPE = (
+    Option("batch_size", kind_of(PositiveInt), Recipe.batch_size),
+    Option("steps", kind_of(PositiveInt), Recipe.steps),
+    Option("rate", kind_of(PositiveFloat), Recipe.rate),
+)
 
 
 # -- writing
@@ -134,25 +139,23 @@ def _build(kind: type[System], record: Mapping[str, Any], path: Path) -> System:
     try:
         entry, _ = resolve(kind)
         options = check_options(entry.options, record["options"], kind.__name__)
-        spaces, roles = record["spaces"], record["roles"]
-        x, given = _space(spaces["x"]), {name: _space(space) for name, space in spaces["given"].items()}
+        spaces = record["spaces"]
+        x, given = from_json(spaces["x"]), {name: from_json(space) for name, space in spaces["given"].items()}
         with torch.random.fork_rng(devices=[]):
             made = kind(x, given, **options)
-        made.roles = {"x": str(roles["x"]), "given": [str(name) for name in roles["given"]]}
-        made.config, made.recipe = record.get("config"), Recipe(**record["recipe"])
+        made.roles, made.config = _roles(record["roles"], given), record.get("config")
+        made.recipe = Recipe(**check_options(RECIPE, record["recipe"], "Recipe"))
         made.train_seconds = float(record.get("train_seconds") or math.nan)
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, MemoryError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, MemoryError, ArithmeticError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise RunError(f"{path / DESCRIPTION} describes no system that can be made: {reason}.") from error
     return made
 
 
-def _space(record: Mapping[str, Any]) -> Space:
-    space = from_json(record)
-    sizes = [*space.shape, space.classes if isinstance(space, Labels) else 1]
-    if not all(type(size) is int and 0 < size < 2**31 for size in sizes):
-        raise ValueError(f"{space} is no space")
-    return space
+def _roles(record: Mapping[str, Any], given: Mapping[str, Space]) -> dict[str, Any]:
+    if not isinstance(record["x"], str) or record["given"] != list(given):
+        raise ValueError(f"its roles must name x and {list(given)} as given; got {record!r}")
+    return {"x": record["x"], "given": list(given)}
 
 
 @contextlib.contextmanager

@@ -330,6 +330,40 @@ def test_a_comparison_fails_if_a_row_did(daedal, monkeypatch, statuses, status):
     assert asked["command"] == command
 
 
+def test_the_reports_command_says_all_that_changes_the_numbers(daedal, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        "daedal.evaluate.compare.compare", lambda names, data, **options: asked.update(options) or comparison("ok")
+    )
+    typed = ["--systems", "gmm", "--seconds", "20", "--seed", "3", "--x", "label", "--device", "cpu", "--threads", "1"]
+    assert daedal("compare", "digits", *typed, "--mirror").status == 0
+    assert asked["command"] == " ".join(["daedal", "compare", "digits", *typed, "--mirror"])
+    assert (asked["x"], asked["device"], asked["threads"]) == ("label", "cpu", 1)
+
+
+def test_a_system_of_ones_own_is_compared_by_plugin(daedal, tmp_path):
+    (tmp_path / "mine").mkdir()  # where no worker finds it by its name
+    (tmp_path / "mine" / "pots.py").write_text(PLUGIN.replace("from daedal.nn.mlp import mlp\n", ""))
+    typed = ["--systems", "pots", "--seconds", "0.05", "--limit", "60", "--threads", "1", "--out", "all"]
+    answer = daedal("compare", "toy:ring8", *typed, "--plugin", "mine/pots.py", "--json")
+    assert answer.status == 0, answer.err
+    assert [(row["system"], row["status"]) for row in answer.json["rows"]] == [("pots", "ok")]
+
+
+def test_the_doctor_says_when_it_read_the_log_only(daedal, tmp_path):
+    (tmp_path / "potter.py").write_text(PLUGIN.replace("from daedal.nn.mlp import mlp\n", ""))
+    plugin = ["--plugin", "potter.py"]
+    daedal("train", "potter", "toy:ring8", "--steps", 2, "--limit", 60, "--out", "run", *plugin)
+    assert (
+        "Only the log was read, and the model not looked at: run holds the system 'potter'"
+        in daedal("doctor", "run").out
+    )
+    assert "--plugin" in daedal("doctor", "run", "--json").json["unseen"]
+    looked = daedal("doctor", "run", *plugin, "--json").json
+    assert looked["unseen"] is None
+    assert [finding["code"] for finding in looked["findings"]] == ["collapse"]  # it draws zeros
+
+
 @pytest.mark.parametrize(("holds", "quick", "status"), [(True, False, 0), (False, False, 1), (False, True, 0)])
 def test_a_claim_that_does_not_hold_is_status_1(daedal, monkeypatch, holds, quick, status):
     claim = {"id": "c", "says": "it is so", "holds": holds, "difference": 1.0, "bar": 0.5, "se": 0.1, "seeds": [0]}

@@ -191,7 +191,7 @@ def test_a_helper_that_does_not_start_is_done_without(photos, monkeypatch):
 def test_a_full_disk_in_a_helper_is_the_callers_error(photos, monkeypatch, tmp_path):
     monkeypatch.setattr(helpers, "_count_helpers", lambda files, encoded: 1)
     monkeypatch.setattr(helpers._Work, "here", lambda work: None)
-    monkeypatch.setattr(helpers, "_PROGRAM", 'print(\'{"errno": 28, "message": "No space left on device"}\')')
+    monkeypatch.setattr(helpers, "_PROGRAM", 'input(); print(\'{"errno": 28, "message": "No space left on device"}\')')
     with pytest.raises(DataError, match=r"is full .*DAEDAL_CACHE"):
         load_images(photos)
     assert not [p for p in (tmp_path / "cache" / "images").iterdir() if p.suffix != ".lock"]

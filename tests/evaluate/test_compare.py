@@ -19,6 +19,7 @@ from daedal.capabilities import Scores
 from daedal.data import load_data
 from daedal.errors import Interrupted, RunError, UsageError
 from daedal.evaluate import compare as module
+from daedal.evaluate.columns import column
 from daedal.evaluate.compare import compare
 from daedal.evaluate.comparison import Comparison, text_table
 from daedal.evaluate.contenders import DEFAULT, contenders
@@ -113,6 +114,11 @@ def test_rows_have_the_keys_that_programs_read(finished):
     assert well["metrics"]["train-seconds"]["value"] == pytest.approx(well["seconds"], abs=0.01)
     assert {"precision", "recall", "density", "coverage", "class-entropy", "reconstruction-mse", "memorised",
             "images-per-second", "parameters", "peak-memory-mb", "kid-digits"} <= set(well["metrics"])  # fmt: skip
+
+
+def test_a_measure_is_better_in_the_direction_that_its_column_shows(finished):
+    metrics = finished.rows[1]["metrics"]
+    assert {name: m["better"] for name, m in metrics.items()} == {name: column(name).better for name in metrics}
 
 
 def test_the_folder_holds_what_the_rows_were_made_of(finished):

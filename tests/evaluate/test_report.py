@@ -165,6 +165,26 @@ def test_words_failures_and_circumstances_are_there(record, folder):
     assert "stopped before its end" in Page(render({**record, "finished": False}, folder)).text
 
 
+def test_the_head_says_the_budget_and_what_was_used(record, folder):
+    for system, used in zip(record["rows"], (18.34, 25.71, None), strict=True):
+        system["runs"][0]["seconds"] = used
+    assert "with a budget of 20 seconds (18.3 to 25.7 s used), and judged" in Page(render(record, folder)).text
+    record["settings"]["seconds"] = 1.0
+    for system in record["rows"]:
+        system["runs"][0]["seconds"] = None
+    assert "with a budget of 1 second, and judged" in Page(render(record, folder)).text
+
+
+def test_code_in_a_summary_is_code_and_authors_are_a_list(record, folder):
+    record["rows"][0]["about"] = {
+        "summary": "It has `n` < 3 parts.",
+        "authors": "Li, A. and Wu, B. and Ng, C.",
+        "year": 9,
+    }
+    text = render(record, folder)
+    assert "<p>It has <code>n</code> &lt; 3 parts (Li, A., Wu, B. and Ng, C., 9).</p>" in text
+
+
 def test_pictures_show_items_and_the_nearest_at_the_same_place(record, folder):
     shown = pictures(Page(render(record, folder)))
     real, samples, nearest = shown[:3]
@@ -256,10 +276,24 @@ def test_long_courses_are_thinned_to_their_means():
 
 
 def test_labels_do_not_cover_each_other():
-    text = label_chart({f"system-{i}": (0.5 + 0.001 * i, 0.5) for i in range(4)}, "x", "y")
+    text = label_chart({f"system-{i}": (0.5 + 0.01 * i, 0.5) for i in range(4)}, "x", "y")
     places = [(float(x), float(y)) for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*class="label"', text)]
     assert len(set(places)) == 4
     assert min(abs(a[1] - b[1]) + abs(a[0] - b[0]) for i, a in enumerate(places) for b in places[:i]) > 8
+
+
+def test_points_that_cover_each_other_share_a_label():
+    text = label_chart({"vae": (0.5, 0.5), "gan": (0.501, 0.5), "ddpm": (0.9, 0.9)}, "x", "y")
+    assert re.findall(r'class="label">([^<]*)', text) == ["ddpm", "vae, gan"]
+    assert text.count("<circle") == 3
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(2, ["1", "2"]), (4, ["1", "2", "3", "4"]), (11, ["2", "4", "6", "8", "10"])]
+)
+def test_steps_are_counted_in_integers(steps, expected):
+    text = line_chart({"loss": [(i, 1.0) for i in range(1, steps + 1)]}, "step", "loss")
+    assert re.findall(r'text-anchor="middle">([\d.,]+)<', text) == expected
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,45 @@ def test_a_description_that_lies_is_refused_before_memory_is_taken(folder, chang
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
 
 
+IMAGE = {"space": "Images", "channels": 1, "height": 8, "width": 8, "levels": 17, "frames": None}
+WRONG = {
+    "'levels' of Images must be an integer in [2, 65536]; got 1.": {"x": IMAGE | {"levels": 1}},
+    "'levels' of Images must be an integer in [2, 65536]; got 2.5.": {"x": IMAGE | {"levels": 2.5}},
+    "'frames' of Images must be an integer in [1, 2147483647]; got 0.": {"x": IMAGE | {"frames": 0}},
+    "'classes' of Labels must be an integer in [1, 2147483647]; got 0.": {
+        "x": IMAGE, "given": {"label": {"space": "Labels", "classes": 0}}
+    },
+    "5 describes no space.": {"x": 5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_a_space_that_is_none_is_told_in_the_words_of_the_space(folder, says):
+    rewrite(folder, spaces={"given": {}} | WRONG[says])
+    with pytest.raises(RunError) as refusal:
+        load(folder)
+    assert str(refusal.value) == f"{folder / DESCRIPTION} describes no system that can be made: {says}"
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"recipe": {"rate": "x"}}, "'rate' of Recipe must be a float in (0, inf); got 'x'."),
+        ({"recipe": {"steps": 0}}, "'steps' of Recipe must be an integer in [1, inf); got 0."),
+        ({"roles": {"x": 3, "given": []}}, "its roles must name x and ['label'] as given; got {'x': 3, 'given': []}."),
+        (
+            {"roles": {"x": "x", "given": "ab"}},
+            "its roles must name x and ['label'] as given; got {'x': 'x', 'given': 'ab'}.",
+        ),
+    ],
+)
+def test_a_recipe_and_roles_of_other_types_are_refused(folder, part, says):
+    rewrite(folder, **part)
+    with pytest.raises(RunError) as refusal:
+        load(folder)
+    assert str(refusal.value).endswith(says)
+
+
 def test_a_description_that_lacks_a_part_names_it(folder):
     record = json.loads((folder / DESCRIPTION).read_text())
     del record["spaces"]
