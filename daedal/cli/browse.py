@@ -109,9 +109,8 @@ def _configuration(kind: Any, entry: Entry, space: dict[str, Any], config: str |
     from daedal.spaces import from_json
     from daedal.systems.factory import parameter_count
 
-    parameters, options = parameter_count(entry, from_json(space), config, kind)
-    recipe = asdict(entry.paper.recipe if config else entry.recipe)
-    return {"x": space, "parameters": parameters, "options": options, "recipe": recipe}
+    parameters, options, recipe = parameter_count(entry, from_json(space), config, kind)
+    return {"x": space, "parameters": parameters, "options": options, "recipe": asdict(recipe)}
 
 
 def _show_info(entry: Entry, record: dict[str, Any], console: Console) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from daedal.data.base import Data
+from daedal.declare import Recipe
 from daedal.errors import UsageError, did_you_mean
 from daedal.options import check_options, check_seed
 from daedal.play.system import System
@@ -68,8 +69,8 @@ def create(
 
 def parameter_count(
     entry: Entry, x: Space, config: str | None = None, kind: type[System] | None = None
-) -> tuple[int, dict[str, Any]]:
-    """How many numbers a system over x learns, and its options as resolved; built without memory.
+) -> tuple[int, dict[str, Any], Recipe]:
+    """How many numbers a system over x learns, its options as resolved, and its recipe; built without memory.
 
     They are its parameters, or where it has none (fitted in closed form) its buffers. `kind` is the class, for one
     that is not Daedal's own.
@@ -78,7 +79,8 @@ def parameter_count(
     with weightless():
         system = made_of(x, {}, **check_options(entry.options, _defaults(entry, config), entry.class_name))
     learned = list(system.parameters()) or [b for b in system.buffers() if b.is_floating_point()]
-    return sum(tensor.numel() for tensor in learned), system.options
+    recipe = entry.paper.recipe if config else system.recipe
+    return sum(tensor.numel() for tensor in learned), system.options, recipe
 
 
 def _defaults(entry: Entry, config: str | None) -> dict[str, Any]:

@@ -44,6 +44,7 @@ RECIPE = (
     Option("batch_size", kind_of(PositiveInt), Recipe.batch_size),
     Option("steps", kind_of(PositiveInt), Recipe.steps),
     Option("rate", kind_of(PositiveFloat), Recipe.rate),
+    Option("epochs", kind_of(PositiveInt | None), Recipe.epochs),
 )
 
 

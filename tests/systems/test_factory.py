@@ -106,10 +106,10 @@ def test_options_of_sample_are_checked_in_the_same_words():
 
 @pytest.mark.parametrize("name", ["vae", "pixelcnn", "gan", "wgan-gp", "realnvp", "ddpm"])
 def test_parameters_are_counted_without_making_them(name):
-    counted, options = parameter_count(catalogue.find(name), FIELDS["x"])
+    counted, options, recipe = parameter_count(catalogue.find(name), FIELDS["x"])
     system = create(name, FIELDS)
     assert counted == sum(p.numel() for p in system.parameters())
-    assert options == system.options
+    assert (options, recipe) == (system.options, system.recipe)
 
 
 @pytest.mark.parametrize("name", list(catalogue.entries()))
@@ -118,6 +118,7 @@ def test_every_papers_configuration_can_be_counted(name):
 
     entry = catalogue.find(name)
     state = torch.get_rng_state()
-    counted, _ = parameter_count(entry, from_json(entry.paper.space), "paper")
+    counted, _, recipe = parameter_count(entry, from_json(entry.paper.space), "paper")
     assert counted > 0
+    assert recipe == entry.paper.recipe
     assert torch.equal(torch.get_rng_state(), state)
