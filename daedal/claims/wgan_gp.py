@@ -62,7 +62,7 @@ CLAIMS = (
     Claim(
         "wgan-gp.slope",
         "the penalty keeps the critic's gradient norm near 1",
-        "distance of its mean at interpolates from 1, ring8, penalty weight 0.1 (default for points)",
+        "distance of its mean at interpolates from 1, ring8, penalty weight 1 (default for points)",
         "0.2",
         bar=0.0,
         better="lower",

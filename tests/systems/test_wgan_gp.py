@@ -40,7 +40,7 @@ def test_the_critic_plays_five_times_and_then_the_synthesiser():
 
 def test_the_critics_loss_is_minus_the_distance_plus_ten_times_the_penalty():
     a = torch.tensor([3.0, 4.0], dtype=torch.float64)
-    system = WGANGP(Vectors(2), latent=4, width=8).double()
+    system = WGANGP(Vectors(2), latent=4, width=8, penalty_weight=10).double()
 
     class Linear(nn.Module):
         """A critic of slope 5."""
