@@ -21,7 +21,7 @@ from daedal.systems import factory
 from tests.small import images, vectors
 
 CPU = torch.device("cpu")
-BATCH, STEPS = 16, 40
+BATCH, STEPS = 16, 25
 
 
 @dataclass(frozen=True)

@@ -135,12 +135,12 @@ def likelihood_never_falls(case: Case) -> None:
 def resume_is_exact(case: Case) -> None:
     """An exception at any turn, then fresh objects from disk, ends bit for bit where an unbroken run ends."""
     with counted() as turns:
-        whole = train(case, case.create(), steps=12)
+        whole = train(case, case.create(), steps=8)
     chosen = case.seed()
-    broken_at, turn = chosen % min(whole.step, 10), 1 + chosen % max(turns)
+    broken_at, turn = chosen % min(whole.step, 7), 1 + chosen % max(turns)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        settings = Settings(steps=12, batch_size=BATCH, save_every=4, tensorboard=False)
+        settings = Settings(steps=8, batch_size=BATCH, save_every=3, tensorboard=False)
         trainer = Trainer(case.create(), case.data(), settings, out=out)
         with broken(broken_at, turn):
             try:

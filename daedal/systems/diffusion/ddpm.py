@@ -93,7 +93,7 @@ class DDPM(System, Samples, Bounds, Denoises):
     )
     recipe = Recipe(batch_size=128, steps=3000, rate=1e-3)
     compiles = ("network",)
-    toy: ClassVar = {"timesteps": 20, "width": 8, "multipliers": (1, 2), "blocks": 1, "dropout": 0.0}
+    toy: ClassVar = {"timesteps": 8, "width": 8, "multipliers": (1, 2), "blocks": 1, "dropout": 0.0}
     exempt: ClassVar = {
         "bound_is_below": "an importance weight takes a whole noising path: test_ddpm weighs the paths of a few items"
     }
