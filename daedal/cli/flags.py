@@ -33,7 +33,7 @@ def _budget(
 
     Options:
         steps: rounds to play; default: the system's own recipe
-        seconds: a budget of time, converted to steps before the start
+        seconds: a budget of time, converted to steps before the start; a recipe with epochs may end before it
     """
 
 

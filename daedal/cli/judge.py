@@ -122,7 +122,7 @@ def compare(
 
     Options:
         systems: names with commas between; default: eight systems of five families, those that fit the data
-        seconds: training time of each
+        seconds: training time of each, at most
         repeats: trainings of each, with seeds from --seed on
         seed: what all randomness comes from
         x: field of the data that is modelled

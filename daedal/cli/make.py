@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from daedal.play.settings import Run
 
+EARLY = 0.8  # of the budget: a run this short was ended by its recipe, not by a wrong guess of its speed
 CHUNK = 512  # as many samples are drawn at once
 
 
@@ -82,7 +83,7 @@ def train(
             load_plugin(plugin) or name, data, out=target, seed=seed or 0, overwrite=overwrite, watch=progress.watch,
             **budget, **training, **chosen,
         )  # fmt: skip
-    return _trained(run, f"{run.step} steps in {run.seconds:.1f} s")
+    return _trained(run, _length(run, budget.get("seconds")))
 
 
 def _check_alone(words: Sequence[str | None], typed: dict[str, Any]) -> None:
@@ -103,6 +104,14 @@ def _go_on(path: str, steps: int | None, device: str, plugin: str | None) -> Ans
     if not progress.seen:
         return _trained(run, f"finished already, after {run.step} steps; --steps with more goes on")
     return _trained(run, f"{run.step} steps in {run.seconds:.1f} s")
+
+
+def _length(run: Run, seconds: float | None) -> str:
+    """How long a run was, and why it ended early where the budget in seconds does not say so."""
+    words, ends = f"{run.step} steps in {run.seconds:.1f} s", run.system.recipe.epochs is not None
+    if ends and seconds is not None and run.step == run.steps and run.seconds < EARLY * seconds:
+        words += " (its recipe ends here, lest it learn the items by heart; --resume with more --steps goes on)"
+    return words
 
 
 def _trained(run: Run, words: str) -> Answer:
