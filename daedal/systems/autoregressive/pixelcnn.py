@@ -109,7 +109,11 @@ class PixelCNN(System, Samples, Scores):
         keep = self.condition.keep(n, codes.device)
         vector = self.condition.vector(given, n, keep) if self.given else None
         planes = self.condition.planes(given, n, keep) if self.condition.channels else None
-        return self.network(self.encoding(codes, self.dtype), vector, self.network.place(planes), whole)
+        return self.network(self._encode(codes), vector, self.network.place(planes), whole)
+
+    def _encode(self, codes: Tensor) -> Tensor:
+        """What the first layer reads, in the dtype of its weights: of a map (n, c, h, w), or of one pixel (n, c)."""
+        return self.encoding(codes, self.network.first.weight.dtype)  # `self.dtype` looks through all modules
 
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """log P(x | given) of the grid values: nats, (n,)."""
@@ -166,10 +170,7 @@ class PixelCNN(System, Samples, Scores):
         def evaluate(x: Tensor, row: int, column: int, apply: Apply) -> Tensor:
             return self.network(x, vector, None if planes is None else planes[:, :, row, column], apply)
 
-        def encode(codes: Tensor) -> Tensor:
-            return self.encoding(codes, self.dtype)
-
-        return remembered(evaluate, encode, self.network.first, self.grid[2])
+        return remembered(evaluate, self._encode, self.network.first, self.grid[2])
 
 
 def _grid(x: Space) -> tuple[int, int, int, int]:
