@@ -9,10 +9,13 @@ from daedal.claims.setting import digits, held_out_bits, trained
 from daedal.data.load import load_data
 
 
+STEPS = 5000  # the default; what 60 s buy (.126, .096 and .149 nats on a slow core) depends on the machine
+
+
 def gap(seed: int, quick: bool) -> Measured:
     """Nats by which fresh points are less likely than under the true density, against the moment-matched Gaussian."""
     data = load_data("toy:checkerboard", n=20_000, seed=seed)
-    system = trained("realnvp", data, seed=seed, quick=quick, seconds=60.0).system
+    system = trained("realnvp", data, seed=seed, quick=quick, steps=STEPS).system
     fresh = load_data("toy:checkerboard", n=20_000, seed=seed + 1000)
     x = torch.cat([fresh.train.gather(range(len(fresh.train)))["x"], fresh.test.gather(range(len(fresh.test)))["x"]])
     truth = fresh.density.log_prob(x.double()).mean().item()  # type: ignore[union-attr]
@@ -35,11 +38,11 @@ CLAIMS = (
     Claim(
         "realnvp.checkerboard",
         "affine couplings model sharp, multi-modal densities",
-        "gap to the true density in nats, 60 s of training",
+        "gap to the true density in nats, 5,000 steps (the default)",
         "0.15 nats",
         bar=0.0,
         better="lower",
-        seconds=65,
+        seconds=130,
         measure=gap,
     ),
     Claim(
