@@ -8,7 +8,6 @@ from daedal.claims.claim import Claim, Measured
 from daedal.claims.setting import digits, held_out_bits, trained
 from daedal.data.load import load_data
 
-
 STEPS = 5000  # the default; what 60 s buy (.126, .096 and .149 nats on a slow core) depends on the machine
 
 
