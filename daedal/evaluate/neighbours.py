@@ -144,8 +144,8 @@ def chance_of_any(k: Tensor, chosen: int, n: int) -> Tensor:
 
     1 - C(n - k, chosen) / C(n, chosen), of integers k of any shape: float64.
 
-    >>> chance_of_any(torch.tensor([0, 1, 3]), chosen=2, n=4)
-    tensor([0.0000, 0.5000, 1.0000], dtype=torch.float64)
+    >>> chance_of_any(torch.tensor([1, 3]), chosen=2, n=4)
+    tensor([0.5000, 1.0000], dtype=torch.float64)
     """
     rest = (n - k).double()
     ways = torch.lgamma(rest + 1) - torch.lgamma((rest - chosen).clamp(min=0) + 1)
