@@ -47,6 +47,8 @@ def test_the_closure_follows_imports_and_the_hash_follows_the_source(tmp_path, m
     before = source_hash("pack.a")
     (package / "d.py").write_text("x = 1")
     assert source_hash("pack.a") == before
+    (package / "c.py").write_text('"""Words that measure nothing."""  # nor these')
+    assert source_hash("pack.a") == before
     (package / "c.py").write_text("x = 1")
     assert source_hash("pack.a") != before
 
