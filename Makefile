@@ -33,7 +33,7 @@ soak: $(READY)  ## kill and resume every system many times, bit for bit (minutes
 	$(BIN)/python -m tests.soak
 
 benchmarks: $(READY)  ## speed beside peers, in the same process (minutes)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt cloudpickle imageio tqdm
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt cloudpickle imageio pydantic tqdm
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps pythae
 	$(BIN)/python -m benchmarks
 
