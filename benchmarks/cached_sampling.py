@@ -19,7 +19,6 @@ from daedal.systems.autoregressive.pixelcnn import PixelCNN
 CASES = {  # space and batch
     "grey-16x16": (Images(1, 16, 16, levels=17), 16),
     "colour-16x16": (Images(3, 16, 16, levels=17), 16),
-    "grey-32x32": (Images(1, 32, 32, levels=256), 4),
 }
 BLOCKS = 3  # plain sampling takes seconds to minutes
 
