@@ -126,13 +126,16 @@ def remembered(
     `encode` maps the codes of one pixel (n, c) to what the layer `first` reads, (n, inputs); `evaluate(inputs,
     row, column, apply)` is the network there: (n, c, classes).
     """
-    columns = Columns(width)
+    columns, blank = Columns(width), []
 
     def logits_at(codes: Tensor, row: int, column: int, colour: int) -> Tensor:
         if colour == 0 and (row or column):  # the last pixel's last colour was drawn after its last evaluation
             before = divmod(row * width + column - 1, width)
             columns.remember(first, encode(codes[:, :, before[0], before[1]]), *before)
+        if not blank:
+            blank.append(encode(torch.zeros_like(codes[:, :, 0, 0])))  # every pixel, before its first colour is drawn
         columns.move(row, column)
-        return evaluate(encode(codes[:, :, row, column]), row, column, columns)[:, colour]
+        inputs = encode(codes[:, :, row, column]) if colour else blank[0]
+        return evaluate(inputs, row, column, columns)[:, colour]
 
     return logits_at
