@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from daedal.nn.masked import MaskedConv2d
 
@@ -29,18 +28,19 @@ def sample_raster(logits_at: LogitsAt, uniform: Tensor, *, temperature: float = 
     """
     colours, height, width = uniform.shape[1:]
     codes = torch.zeros(uniform.shape, dtype=torch.long, device=uniform.device)
+    draws = uniform.permute(2, 3, 1, 0).contiguous()
     for row in range(height):
         for column in range(width):
             for colour in range(colours):
                 logits = logits_at(codes, row, column, colour) / temperature
-                codes[:, colour, row, column] = invert(logits, uniform[:, colour, row, column])
+                codes[:, colour, row, column] = invert(logits, draws[row, column, colour])
     return codes
 
 
 def invert(logits: Tensor, uniform: Tensor) -> Tensor:
     """The class at which the cumulative distribution of the logits (n, classes) passes `uniform` (n,)."""
     cumulative = logits.softmax(-1).cumsum(-1)
-    passed = (cumulative <= uniform[:, None]).sum(-1)
+    passed = torch.searchsorted(cumulative, uniform[:, None], right=True)[:, 0]
     return passed.clamp_(max=logits.shape[-1] - 1)  # a sum of 1 - 1e-7 may be passed by the largest draws
 
 
@@ -84,34 +84,34 @@ class _Memory:
         self.row = 0
         beside = weight[:, :, reach, : reach + 1]  # this row: the pixels to the left and the pixel itself
         self.beside = beside.permute(2, 1, 0).reshape(-1, outputs).contiguous()
-        self.above = weight[:, :, :reach].contiguous()
-        bias = layer.bias
-        self.bias = (x.new_zeros(outputs) if bias is None else bias.detach()).expand(len(x), -1)
-        self.rows = x.new_zeros(len(x), inputs, reach, width + 2 * reach)
+        self.above = weight[:, :, :reach].permute(2, 3, 1, 0).reshape(-1, outputs)
+        bias = x.new_zeros(outputs) if layer.bias is None else layer.bias.detach()
+        self.bias = bias.expand(len(x), -1).contiguous()  # a product adds a whole matrix faster than one row of it
+        self.rows = x.new_zeros(len(x), reach, width + 2 * reach, inputs)
         self.present = x.new_zeros(len(x), width + 2 * reach, inputs)
         self.base = [self.bias] * width
+        # Views of `present`, made once: a pixel is so little work that indexing would cost as much as the products.
+        self.pixels = self.present[:, reach : reach + width].unbind(1)
+        flat = self.present.flatten(1)
+        self.windows = [flat[:, column * inputs : (column + reach + 1) * inputs] for column in range(width)]
 
     def at(self, row: int, column: int, x: Tensor) -> Tensor:
         if not self.reach:
             return torch.addmm(self.bias, x, self.beside)
-        if row != self.row:
-            self._next_row(row)
-        self.present[:, column + self.reach] = x
-        window = self.present[:, column : column + self.reach + 1].flatten(1)
-        return torch.addmm(self.base[column], window, self.beside)
+        self.write(row, column, x)
+        return torch.addmm(self.base[column], self.windows[column], self.beside)
 
     def write(self, row: int, column: int, x: Tensor) -> None:
         if row != self.row:
             self._next_row(row)
-        self.present[:, column + self.reach] = x
+        self.pixels[column].copy_(x)
 
     def _next_row(self, row: int) -> None:
         """Move the finished row up, and convolve the rows above for the whole of the new one."""
-        finished = self.present.transpose(1, 2)[:, :, None]
-        self.rows = torch.cat([self.rows[:, :, 1:], finished], 2)
+        self.rows = torch.cat([self.rows[:, 1:], self.present[:, None]], 1)
         self.present.zero_()
-        above = F.conv2d(self.rows, self.above)[:, :, 0]  # (n, outputs, width)
-        self.base = list((above.permute(2, 0, 1) + self.bias).contiguous().unbind(0))
+        windows = self.rows.unfold(2, 2 * self.reach + 1, 1).permute(2, 0, 1, 4, 3)  # (width, n, reach, size, inputs)
+        self.base = list((windows.flatten(2) @ self.above + self.bias).unbind(0))
         self.row = row
 
 
