@@ -32,7 +32,8 @@ def sample_raster(logits_at: LogitsAt, uniform: Tensor, *, temperature: float = 
     for row in range(height):
         for column in range(width):
             for colour in range(colours):
-                logits = logits_at(codes, row, column, colour) / temperature
+                logits = logits_at(codes, row, column, colour)
+                logits = logits if temperature == 1 else logits / temperature
                 codes[:, colour, row, column] = invert(logits, draws[row, column, colour])
     return codes
 

@@ -254,6 +254,6 @@ class _Block(nn.Module):
         y = apply(self.narrow, F.relu(x))
         if self.bias is not None and vector is not None:
             y = y + spread(self.bias(vector), y)
-        y = apply(self.look, F.relu(y))
-        y = F.relu(y)
+        y = apply(self.look, F.relu(y, inplace=True))
+        y = F.relu(y, inplace=True)
         return x + apply(self.widen, self.dropout(y) if self.training else y)  # a call less for each pixel drawn
