@@ -1,0 +1,1 @@
+"""Procedural worlds with exact ground truth: one renderer, and the scenes that it renders."""

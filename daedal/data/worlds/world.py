@@ -1,0 +1,97 @@
+"""A world: named factors, and the scene that their values make. What portraits, streets and dancers have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from daedal.data.worlds.keyed import uniform
+from daedal.data.worlds.scene import Scene
+from daedal.errors import UsageError, did_you_mean
+
+Values = dict[str, Tensor]  # of each factor: float32 (n,), or (n, size); of choices int64 (n,)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Something that varies from picture to picture, independently of the others: a number, or one of some choices."""
+
+    name: str  # an identifier
+    meaning: str  # one line for people, with the unit of a number
+    low: float = 0.0
+    high: float = 1.0
+    size: int = 1  # numbers in it
+    choices: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()  # classes of the stencil in which alone it may change pixels; (): anywhere
+    geometry: bool = True  # whether it may change depth and stencil
+
+    def of(self, u: Tensor) -> Tensor:
+        """Values of numbers u in [0, 1), (n, size)."""
+        if self.choices:
+            return (u[:, 0] * len(self.choices)).to(torch.int64)
+        values = self.low + u * (self.high - self.low)
+        return values[:, 0] if self.size == 1 else values
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Two factors that vary together: with probability |strength| the second takes the first's place in its range
+    (if negative, the mirrored place), else its own. Of two numbers this is their Pearson correlation, exactly.
+    """
+
+    first: str
+    second: str
+    strength: float
+
+
+class World(ABC):
+    """A simulator with exact ground truth. A final class says what its scenes look like; the rest is written once."""
+
+    name: ClassVar[str]
+    factors: ClassVar[tuple[Factor, ...]]
+    stencil: ClassVar[tuple[str, ...]]  # names of the classes; 0 is what lies behind all bodies
+
+    @abstractmethod
+    def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
+        """The scenes of these values, (n,) of each factor; of a clip at `moment` (n,) seconds, else the still."""
+
+    @abstractmethod
+    def caption(self, values: Mapping[str, Tensor]) -> list[str]:
+        """A sentence for each, of which every fact can be read back."""
+
+    @abstractmethod
+    def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
+        """Named landmarks in the world, (n, 3) metres each."""
+
+    def factor(self, name: str) -> Factor:
+        """The factor of a name. Raises UsageError that lists what there is."""
+        for factor in self.factors:
+            if factor.name == name:
+                return factor
+        names = [factor.name for factor in self.factors]
+        raise UsageError(
+            f"'{name}' is no factor of {self.name}; its factors are {', '.join(names)}.{did_you_mean(name, names)}"
+        )
+
+    def draw(self, index: Tensor, seed: int = 0, correlation: Correlation | None = None) -> Values:
+        """The factors' values of the items `index`, int64 (n,), of the endless world `seed`."""
+        places = {f.name: uniform(seed, f"{self.name} {f.name}", index, f.size) for f in self.factors}
+        if correlation is not None:
+            places[correlation.second] = self._correlated(places, index, seed, correlation)
+        return {factor.name: factor.of(places[factor.name]) for factor in self.factors}
+
+    def _correlated(self, places: Values, index: Tensor, seed: int, correlation: Correlation) -> Tensor:
+        first, second = places[correlation.first], places[correlation.second]
+        together = uniform(seed, f"{self.name} together", index) < abs(correlation.strength)
+        largest = 1 - 2**-24  # so that a mirrored place is below 1 too
+        return torch.where(together, first if correlation.strength >= 0 else largest - first, second)
+
+
+def taken(values: Mapping[str, Tensor], rows: Tensor | slice | Sequence[int]) -> Values:
+    """The values of some items."""
+    return {name: value[rows] for name, value in values.items()}
