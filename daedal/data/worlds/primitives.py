@@ -69,12 +69,11 @@ def _cone(o: Columns, d: Columns, shape: Tensor) -> Candidates:
     m, s = (1 + shape) / 2, (shape - 1) / 2
     radius, slope = m + s * o[1], s * d[1]
     a = d[0] * d[0] + d[2] * d[2] - slope * slope
-    a = torch.where(a.abs() < TINY, TINY, a)
     b = o[0] * d[0] + o[2] * d[2] - slope * radius
     c = o[0] * o[0] + o[2] * o[2] - radius * radius
-    root = (b * b - a * c).sqrt()
+    sum_ = b + torch.copysign((b * b - a * c).sqrt(), b)  # no cancellation where a vanishes, along the side
     found: Candidates = []
-    for t in ((-b - root) / a, (root - b) / a):
+    for t in (-sum_ / a, -c / sum_):
         found.append((t, (o[1] + t * d[1]).abs() <= 1))
     for end, reach in ((-1.0, torch.ones_like(shape)), (1.0, shape)):
         t = (end - o[1]) / d[1]
