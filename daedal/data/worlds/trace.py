@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from daedal.data.worlds.primitives import INF, meet
-from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, KINDS, NO_CLIP, PLANE, Bodies, Camera, Scene
+from daedal.data.worlds.scene import BOX, CAPSULE, CONE, KINDS, NO_CLIP, PLANE, Bodies, Camera, Scene
 from daedal.data.worlds.vectors import Columns, apply, columns, cross, dot, inverse, length, product
 
 CHUNK = 128  # groups that are traced together: their rays fit a core's cache
-ENCLOSING = {BOX: 3.0**0.5, ELLIPSOID: 1.0, CONE: 2.0**0.5, CAPSULE: 1.0}  # radius of the ball around local coordinates
 SLACK = 1e-3  # of rectangles and balls, for rounding
 
 
@@ -121,10 +120,13 @@ def _reach(bodies: Bodies) -> Tensor:
     """(b, k): radius of a ball around each body's origin that holds it: |axes p| <= |axes| |p|, of Frobenius' norm."""
     square = sum(dot(row, row) for row in (columns(bodies.axes[..., i, :]) for i in range(3)))
     assert isinstance(square, Tensor)
-    size = torch.ones_like(bodies.shape)
-    for kind, ball in ENCLOSING.items():
-        size = torch.where(bodies.kind == kind, ball, size)
-    return square.sqrt() * (size + torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0))
+    return square.sqrt() * (_enclosing(bodies) + torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0))
+
+
+def _enclosing(bodies: Bodies) -> Tensor:
+    """(b, k): radius of the ball that holds each body in its own coordinates; of a capsule, of its ends."""
+    ball = torch.where(bodies.kind == BOX, 3.0**0.5, torch.ones_like(bodies.shape))
+    return torch.where(bodies.kind == CONE, (1 + bodies.shape.clamp(min=1) * bodies.shape.clamp(min=1)).sqrt(), ball)
 
 
 def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -136,9 +138,7 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
     turn = camera.turn[:, None]
     axes = product(turn.expand(*bodies.kind.shape, 3, 3), bodies.axes)
     centre = apply(turn, bodies.origin - camera.position[:, None])
-    ball = torch.ones_like(bodies.shape)
-    for kind, size in ENCLOSING.items():
-        ball = torch.where(bodies.kind == kind, size * (1 + SLACK), ball)
+    ball = _enclosing(bodies) * (1 + SLACK)
     half = torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0)[..., None] * axes[..., 1]
     edges = [_edges(axes * ball[..., None, None], centre + sign * half, camera.focal) for sign in (-1, 1)]
     everywhere, nowhere = bodies.kind == PLANE, bodies.kind == 0
