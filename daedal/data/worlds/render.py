@@ -181,7 +181,7 @@ def _moved(
     focal = camera.focal[picture][:, None]
     studio = (scene.light.studio[picture] > 0.5)[:, None]
     new_u, new_v = torch.where(studio, u, x / ahead * focal), torch.where(studio, v, y / ahead * focal)
-    depth = torch.where(ahead > 0, INF, -INF)
+    depth = torch.where(studio | (ahead > 0), torch.full_like(ahead, INF), -INF)
     axes, origin = after.bodies.axes.flatten(0, 1)[found.row], after.bodies.origin.flatten(0, 1)[found.row]
     point = origin + apply(axes, torch.stack(found.own, -1))
     there = apply(camera.turn[found.picture], point - camera.position[found.picture])
