@@ -189,4 +189,6 @@ def _moved(
     near_focal = camera.focal[found.picture]
     for whole, part in ((new_u, x / z * near_focal), (new_v, y / z * near_focal), (depth, z)):
         whole.view(-1)[found.ray] = part
+    # A point in the camera's centre is nowhere; NaN would spread to its tile when that is traced again
+    new_u, new_v = (torch.where(part == part, part, INF) for part in (new_u, new_v))
     return new_u, new_v, depth
