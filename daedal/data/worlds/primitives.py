@@ -84,9 +84,11 @@ def _cone(o: Columns, d: Columns, shape: Tensor) -> Candidates:
     radius, slope = m + s * o[1], s * d[1]
     a = d[0] * d[0] + d[2] * d[2] - slope * slope + TINY
     b = o[0] * d[0] + o[2] * d[2] - slope * radius
-    root, missed = _root(b, a * (o[0] * o[0] + o[2] * o[2] - radius * radius))
+    c = o[0] * o[0] + o[2] * o[2] - radius * radius
+    root, missed = _root(b, a * c)
+    q = b + torch.copysign(root, b) + TINY  # no cancellation where a vanishes, along the side
     found: Candidates = []
-    for t in ((-b - root) / a, (root - b) / a):
+    for t in (-q / a, -c / q):
         found.append((t, missed + beyond((o[1] + t * d[1]).abs() - 1)))
     for end, reach in ((-1.0, torch.ones_like(shape)), (1.0, shape)):
         t = (end - o[1]) / (d[1] + TINY)

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from daedal.data.worlds.primitives import FAR, HUGE, INF, meet
-from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, KINDS, NO_CLIP, PLANE, Bodies, Camera, Scene
+from daedal.data.worlds.scene import BOX, CAPSULE, CONE, KINDS, NO_CLIP, PLANE, Bodies, Camera, Scene
 from daedal.data.worlds.vectors import Columns, apply, columns, cross, dot, inverse, length, product, unit_vector
 
 CHUNK = 128  # groups that are traced together: their rays fit a core's cache
-ENCLOSING = {BOX: 3.0**0.5, ELLIPSOID: 1.0, CONE: 2.0**0.5, CAPSULE: 1.0}  # radius of the ball around local coordinates
 SLACK = 1e-3  # of rectangles and balls, for rounding
 
 
@@ -148,10 +147,9 @@ def _extent(bodies: Bodies, axis: Tensor, ball: Tensor) -> tuple[Tensor, Tensor]
 
 def enclosing(bodies: Bodies) -> Tensor:
     """(b, k): radius of the ball that holds a body in its own coordinates; a capsule's about each end."""
-    ball = torch.ones_like(bodies.shape)
-    for kind, size in ENCLOSING.items():
-        ball = torch.where(bodies.kind == kind, size * (1 + SLACK), ball)
-    return ball
+    top = bodies.shape.clamp(min=1)
+    ball = torch.where(bodies.kind == BOX, 3.0**0.5, torch.ones_like(bodies.shape))
+    return torch.where(bodies.kind == CONE, (1 + top * top).sqrt(), ball) * (1 + SLACK)
 
 
 def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, Tensor]:
