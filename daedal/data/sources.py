@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from daedal.declare import Probability
 from daedal.options import Option, check_options, options_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,16 @@ class NamedSource:
 
 
 def _digits() -> None:
-    """Scikit-learn's 1,797 real handwritten digits, 8x8 at 17 levels."""
+    """Scikit-learn's 1,797 real handwritten digits, 8x8 at 17 levels; at another --size, 256 levels."""
+
+
+def _colour_digits(*, correlation: Probability = 0.0, test_correlation: Probability = 0.0) -> None:
+    """The digits in ten colours, 16x16 unless --size says otherwise; a field `colour` beside `label`.
+
+    Options:
+        correlation: chance that a training digit has the colour of its class, rather than any of the ten
+        test_correlation: the same of test digits; 0 shows who learnt the colour in place of the shape
+    """
 
 
 def _named(declaration: Callable[..., None], reader: str) -> NamedSource:
@@ -50,6 +60,7 @@ def _named(declaration: Callable[..., None], reader: str) -> NamedSource:
 
 NAMED: dict[str, NamedSource] = {
     "digits": _named(_digits, "daedal.data.digits:read"),
+    "colour-digits": _named(_colour_digits, "daedal.data.coloured:read"),
 }
 SOURCES = ", ".join([*NAMED, OTHERS])
 
