@@ -53,6 +53,10 @@ def _colour_digits(*, correlation: Probability = 0.0, test_correlation: Probabil
     """
 
 
+def _house_numbers() -> None:
+    """The digits as if photographed on walls, doors and plates, 32x32: 10,000 unless --limit says otherwise."""
+
+
 def _named(declaration: Callable[..., None], reader: str) -> NamedSource:
     document = declaration.__doc__ or ""
     return NamedSource(document.split("\n\n")[0], reader, options_of(declaration, document))
@@ -61,6 +65,7 @@ def _named(declaration: Callable[..., None], reader: str) -> NamedSource:
 NAMED: dict[str, NamedSource] = {
     "digits": _named(_digits, "daedal.data.digits:read"),
     "colour-digits": _named(_colour_digits, "daedal.data.coloured:read"),
+    "house-numbers": _named(_house_numbers, "daedal.data.house_numbers:read"),
 }
 SOURCES = ", ".join([*NAMED, OTHERS])
 
