@@ -85,7 +85,7 @@ def _normals(scene: Scene, frames: Frames, tiles: Tiles, picture: Tensor, direct
     found = surface(scene, frames, picture, direction, hits)
     n = facing(
         normals(scene.bodies, frames, found.row, found.own),
-        tuple(part.flatten()[found.ray] for part in direction),  # type: ignore[arg-type]
+        tuple(part.flatten().index_select(0, found.ray) for part in direction),  # type: ignore[arg-type]
     )
     full = torch.zeros(3, hits.t.numel(), dtype=hits.t.dtype, device=hits.t.device)
     full[:, found.ray] = torch.stack(n)

@@ -2,7 +2,7 @@
 
 import torch
 
-from daedal.data.worlds.primitives import INF, meet
+from daedal.data.worlds.primitives import FAR, INF, meet
 from daedal.data.worlds.scene import KINDS, NO_CLIP
 from daedal.data.worlds.trace import Frames
 from daedal.data.worlds.vectors import apply, columns
@@ -37,8 +37,10 @@ def sun_shadows(scene, start, sun):
     def rays(k):
         m = frames.matrix[:, k].flatten(1)[:, :, None].unbind(1)
         c = columns(frames.offset[:, k, None])
-        o = tuple(m[3 * i] * start[0] + m[3 * i + 1] * start[1] + m[3 * i + 2] * start[2] + c[i] for i in range(3))
-        return o, tuple(m[3 * i] * sun[0] + m[3 * i + 1] * sun[1] + m[3 * i + 2] * sun[2] for i in range(3))
+        o, d = (
+            tuple(m[3 * i] * p[0] + m[3 * i + 1] * p[1] + m[3 * i + 2] * p[2] for i in range(3)) for p in (start, sun)
+        )
+        return tuple(part + offset for part, offset in zip(o, c, strict=True)), d
 
     solid = scene.bodies.map(torch.clone)
     solid.kind[:] = torch.where(solid.kind == KINDS.index("plane"), 0, solid.kind)
@@ -57,6 +59,7 @@ def closest(bodies, like, rays, near):
                     continue
                 clips = [(columns(c[:, :3, None].movedim(1, -1)), c[:, 3, None]) for c in bodies.clip[:, k].unbind(1)]
                 o, d = rays(k)
-                t = torch.where(mine, meet(kind, o, d, bodies.shape[:, k, None], clips if open_ else [], near), INF)
+                t = meet(kind, o, d, bodies.shape[:, k, None], clips if open_ else [], near)
+                t = torch.where(mine & (t < FAR), t, INF)
                 best, body = torch.where(t < best, t, best), torch.where(t < best, k, body)
     return best, body
