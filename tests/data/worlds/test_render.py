@@ -152,7 +152,7 @@ def degenerate(case):
         camera.position[:, 1] = -1
     elif case == "along an axis":
         for kind in range(1, 6):
-            axes = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, 1, 0]], dtype=F64) * 0.3
+            axes = torch.tensor([[[1.0, 0, 0], [0, 0, 1], [0, 1, 0]]], dtype=F64) * 0.3
             builder.add(kind, (0, 0, -kind), axes, shape=1.0, **given)
     elif case == "size zero":
         for kind in range(2, 6):
@@ -191,3 +191,13 @@ def test_degenerate_scenes_have_colours(case, dtype):
         assert ((found["rgb"] >= 0) & (found["rgb"] <= 1)).all()
         assert found["normal"].isfinite().all()
         assert (found["depth"] > 0).all()
+
+
+@pytest.mark.parametrize("dtype", [F64, torch.float32], ids=["float64", "float32"])
+def test_bodies_without_size_are_not_there(dtype):
+    """Nothing of what is behind them or beside them is lost, whatever they are blended with."""
+    scene = degenerate("size zero").to(dtype)
+    names = ("depth", "stencil", "normal", "rgb")
+    alone = Scene(scene.camera, scene.light, scene.bodies.map(lambda part: part[:, :1]), scene.saturation)
+    found, expected = render(scene, 16, outputs=names), render(alone, 16, outputs=names)
+    assert all(torch.equal(found[name], expected[name]) for name in names)
