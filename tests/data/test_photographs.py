@@ -87,6 +87,15 @@ def test_author_and_licence_are_told():
     assert "creativecommons.org/licenses/by/2.0" in readme
 
 
+def test_the_page_lists_every_photograph():
+    page = (Path(__file__).parents[2] / "docs" / "digits-and-photographs.md").read_text()
+    for name, photograph in PHOTOGRAPHS.items():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}`")]
+        assert photograph.author.split(",")[0] in row
+        assert photograph.licence in row
+        assert row.endswith("| test |" if photograph.tests else "| training |")
+
+
 def test_scikit_images_are_found_without_importing_it(tmp_path, monkeypatch):
     folder = tmp_path / "skimage" / "data"
     folder.mkdir(parents=True)
