@@ -137,4 +137,3 @@ def backdrop(values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     table = torch.tensor(list(palette.BACKDROPS.values()), dtype=values["yaw"].dtype, device=values["yaw"].device)
     chosen = table[values["background"]]
     return chosen[:, 0] * chosen[:, 0], chosen[:, 1] * chosen[:, 1]
-

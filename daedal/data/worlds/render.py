@@ -181,7 +181,7 @@ def _moved(
     focal = camera.focal[picture][:, None]
     studio = (scene.light.studio[picture] > 0.5)[:, None]
     new_u, new_v = torch.where(studio, u, x / ahead * focal), torch.where(studio, v, y / ahead * focal)
-    depth = torch.where(ahead > 0, INF, -INF)
+    depth = torch.where(studio | (ahead > 0), torch.full_like(ahead, INF), -INF)
     axes, origin = after.bodies.axes.flatten(0, 1)[found.row], after.bodies.origin.flatten(0, 1)[found.row]
     point = origin + apply(axes, torch.stack(found.own, -1))
     there = apply(camera.turn[found.picture], point - camera.position[found.picture])
@@ -189,4 +189,6 @@ def _moved(
     near_focal = camera.focal[found.picture]
     for whole, part in ((new_u, x / z * near_focal), (new_v, y / z * near_focal), (depth, z)):
         whole.view(-1)[found.ray] = part
+    # A point in the camera's centre is nowhere; NaN would spread to its tile when that is traced again
+    new_u, new_v = (torch.where(part == part, part, INF) for part in (new_u, new_v))
     return new_u, new_v, depth
