@@ -82,7 +82,8 @@ class World(ABC):
         """The factors' values of the items `index`, int64 (n,), of the endless world `seed`."""
         places = {f.name: uniform(seed, f"{self.name} {f.name}", index, f.size) for f in self.factors}
         if correlation is not None:
-            self.factor(correlation.first), self.factor(correlation.second)  # raise if there is no such factor
+            for name in (correlation.first, correlation.second):
+                self.factor(name)  # raises if there is none
             places[correlation.second] = self._correlated(places, index, seed, correlation)
         return {factor.name: factor.of(places[factor.name]) for factor in self.factors}
 
