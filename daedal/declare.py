@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
@@ -22,6 +22,7 @@ PositiveFloat = Annotated[float, Gt(0)]  # floats are finite, always
 NonNegativeFloat = Annotated[float, Ge(0)]
 Seed = Annotated[int, Ge(0), Lt(2**63)]  # what 8 bytes hold with a sign
 Fraction = Annotated[float, Ge(0), Lt(1)]  # [0, 1): a dropout rate, a decay
+Probability = Annotated[float, Ge(0), Le(1)]
 
 
 @dataclass(frozen=True)

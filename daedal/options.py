@@ -38,6 +38,9 @@ class UnknownOption(OptionError, TypeError):
     """An option that does not exist; a TypeError too, as an unknown keyword is in Python."""
 
 
+BOUNDS = ("ge", "gt", "lt", "le")  # of annotated_types
+
+
 @dataclass(frozen=True)
 class Kind:
     """The values of an option: one type within a range, or some choices; perhaps many, perhaps None."""
@@ -45,7 +48,8 @@ class Kind:
     type: type
     low: float = -math.inf
     high: float = math.inf
-    above: bool = False  # low itself is excluded; high always is
+    above: bool = False  # low itself is excluded
+    closed: bool = False  # high itself is included
     choices: tuple[Any, ...] = ()
     many: bool = False
     optional: bool = False
@@ -65,7 +69,7 @@ class Kind:
         if self.low == -math.inf and self.high == math.inf:
             return noun
         high = "2**63" if self.high == 2**63 else f"{self.high:g}"
-        return f"{noun} in {'(' if self.above else '['}{self.low:g}, {high})"
+        return f"{noun} in {'(' if self.above else '['}{self.low:g}, {high}{']' if self.closed else ')'}"
 
     def accept(self, value: Any) -> Any:
         """The value in its own type. Raises ValueError where it is none of this kind."""
@@ -90,7 +94,8 @@ class Kind:
     def _in_range(self, value: float) -> bool:
         if self.type is float and not math.isfinite(value):
             return False
-        return (self.low < value if self.above else self.low <= value) and value < self.high
+        below = value <= self.high if self.closed else value < self.high
+        return below and (self.low < value if self.above else self.low <= value)
 
     def read(self, texts: Sequence[str]) -> Any:
         """The value that texts from the command line mean. Raises ValueError."""
@@ -202,9 +207,10 @@ def option_help(docstring: str | None) -> dict[str, str]:
 
 
 def _ranged(base: type, limits: Iterable[Any]) -> Kind:
-    found = {name: getattr(limit, name) for limit in limits for name in ("ge", "gt", "lt") if hasattr(limit, name)}
+    found = {name: getattr(limit, name) for limit in limits for name in BOUNDS if hasattr(limit, name)}
     low = found.get("ge", found.get("gt", -math.inf))
-    return Kind(base, low, found.get("lt", math.inf), above="gt" in found)
+    high = found.get("lt", found.get("le", math.inf))
+    return Kind(base, low, high, above="gt" in found, closed="le" in found)
 
 
 def _with(kind: Kind, **changes: Any) -> Kind:

@@ -4,7 +4,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Seed
+from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Seed
 from daedal.options import Option, OptionError, UnknownOption, check_options, kind_of, option_help, options_of
 
 WORDS = {
@@ -13,6 +13,7 @@ WORDS = {
     PositiveFloat: "a float in (0, inf)",
     NonNegativeFloat: "a float in [0, inf)",
     Fraction: "a float in [0, 1)",
+    Probability: "a float in [0, 1]",
     Seed: "an integer in [0, 2**63)",
     bool: "True or False",
     str: "a string",
@@ -36,6 +37,7 @@ def test_a_kind_says_what_it_takes(annotation, words):
         (NonNegativeFloat, 0, 0.0),
         (NonNegativeFloat, np.float32(0.5), 0.5),
         (Fraction, 0.999, 0.999),
+        (Probability, 1, 1.0),
         (bool, True, True),
         (Literal["a", "b"], "b", "b"),
         (tuple[PositiveInt, ...], [32, 64], (32, 64)),
@@ -62,6 +64,7 @@ def test_what_is_taken_is_kept_in_its_own_type(annotation, value, kept):
         (NonNegativeFloat, -1e-9),
         (NonNegativeFloat, math.nan),
         (Fraction, 1.0),
+        (Probability, 1.0000001),
         (bool, 1),
         (str, 1),
         (Literal["a", "b"], "c"),

@@ -1,4 +1,4 @@
-"""The commands, and which flags they take: those of the system that was named are among them."""
+"""The commands, and which flags they take: those of the system and of the source that were named are among them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from cyclopts import App
 
 from daedal.cli import browse, judge, make
 from daedal.cli.command import Command, register
-from daedal.cli.flags import BUDGET, DATA, OUTPUT, TRAINING, Group
+from daedal.cli.flags import BUDGET, DATA, OUTPUT, TRAINING, Group, source_group
 from daedal.cli.plugin import find_system
+from daedal.data.sources import NAMED
 from daedal.systems.catalogue import entries
 from daedal.version import VERSION
 
@@ -45,7 +46,8 @@ def build(tokens: Sequence[str]) -> App:
     command = next((token for token in tokens if not token.startswith("-")), None)
     for name, (function, groups, _) in COMMANDS.items():
         chosen, help = _options_here(name, tokens) if name == command else ([], "")
-        register(app, name, function, [*chosen, *groups], help)
+        own = source_group(tokens) if name == command and DATA in groups else None
+        register(app, name, function, [*chosen, *([own] if own else []), *groups], help)
     return app
 
 
@@ -65,9 +67,9 @@ def _options_here(command: str, tokens: Sequence[str]) -> tuple[list[Group], str
     return [], ""
 
 
-SWITCHES = {o.flag for group in (TRAINING, DATA, OUTPUT) for o in group.options if o.kind.type is bool} | {
-    "--overwrite"
-}
+SHARED = [o for group in (TRAINING, DATA, OUTPUT) for o in group.options]
+OF_SOURCES = [o for source in NAMED.values() for o in source.options]
+SWITCHES = {o.flag for o in (*SHARED, *OF_SOURCES) if o.kind.type is bool} | {"--overwrite"}
 
 
 def first_word(tokens: Sequence[str], switches: set[str]) -> str | None:

@@ -35,7 +35,7 @@ def register(app: App, name: str, function: Command, groups: Sequence[Group] = (
     first = [group for group in groups if group.key == "options"]
     sections = [*first, Group("", "Options", name, own), *(group for group in groups if group not in first)]
     flags = [_flag(option, section, i) for i, section in enumerate(sections) for option in section.options]
-    names = {group.key: [option.name for option in group.options] for group in groups}
+    names = {key: [o.name for group in groups if group.key == key for o in group.options] for key in keys}
 
     def run(*args: Any, **typed: Any) -> Answer:
         chosen = {key: {n: typed.pop(n) for n in list(typed) if n in names[key]} for key in names}

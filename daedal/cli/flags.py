@@ -5,11 +5,13 @@ Their names are reserved: no system's option may take one (a test forbids it).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
 
+from daedal.data.sources import options_here
 from daedal.declare import PositiveFloat, PositiveInt
 from daedal.options import Option, options_of
 
@@ -102,13 +104,24 @@ def _group(key: str, title: str, owner: str, declaration: Any) -> Group:
 
 def typed_options(function: Any, document: str | None) -> tuple[Option, ...]:
     """The options of a function as flags: what is not typed is None, and None is never typed."""
-    return tuple(replace(o, kind=replace(o.kind, optional=False)) for o in options_of(function, document))
+    return flags_of(options_of(function, document))
+
+
+def flags_of(options: Sequence[Option]) -> tuple[Option, ...]:
+    """Options as flags: None is never typed."""
+    return tuple(replace(o, kind=replace(o.kind, optional=False)) for o in options)
 
 
 BUDGET = _group("budget", "Budget", "train", _budget)
 TRAINING = _group("training", "Training", "train", _training)
 DATA = _group("reading", "Data", "the data", _data)
 OUTPUT = _group("output", "Output", "daedal", _output)
+
+
+def source_group(tokens: Sequence[str]) -> Group | None:
+    """The flags of the first source of ours on a command line that has options of its own; None if there is none."""
+    name = next((token for token in tokens if options_here(token)), None)
+    return None if name is None else Group(DATA.key, f"Options of {name}", name, flags_of(options_here(name)))
 
 
 def load_options(typed: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from daedal.cli.app import COMMANDS
 from daedal.cli.command import arguments, own_options
 from daedal.cli.flags import OUTPUT, Group
+from daedal.data.sources import NAMED
 from daedal.options import Option
 from daedal.systems.catalogue import Entry, entries
 
@@ -34,7 +35,7 @@ Every command takes `--json` (one JSON object on stdout and everything else on s
 
 def render() -> str:
     """The page."""
-    parts = [HEAD, *(_command(name) for name in COMMANDS), _shared(), "## Options of the systems\n"]
+    parts = [HEAD, *(_command(name) for name in COMMANDS), _shared(), *_sources(), "## Options of the systems\n"]
     parts += [_system(entry) for entry in entries().values() if entry.variant_of is None]
     return "\n".join(parts)
 
@@ -61,6 +62,14 @@ def _shared() -> str:
 
 def _group(group: Group) -> str:
     return "\n".join([f"## {group.title} flags\n", *_table(group.options)])
+
+
+def _sources() -> Iterator[str]:
+    """The sources that have options of their own."""
+    yield "## Options of the sources\n"
+    for name, source in NAMED.items():
+        if source.options:
+            yield "\n".join([f"### {name}\n", f"{source.summary}\n", *_table(source.options)])
 
 
 def _system(entry: Entry) -> str:

@@ -94,4 +94,15 @@ class Data:
         return f"Data({self.name!r}, {len(self.train)} train, {len(self.test)} test, {fields})"
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a reader found: columns, the published split if there is one, the density if it is known."""
+
+    name: str
+    columns: Mapping[str, Column]
+    split: tuple[np.ndarray, np.ndarray] | None = None
+    density: Density | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
 Loader = Callable[..., Data]

@@ -2,7 +2,7 @@
 
 | source | read by |
 |---|---|
-| `digits` | `daedal.data.digits` |
+| `digits` and other names | the readers that `daedal.data.sources` lists |
 | `toy:NAME` | `daedal.data.toys` |
 | `mnist:DIR`, `cifar10:DIR` | `daedal.data.idx`, `daedal.data.cifar` |
 | a folder of images, a `.zip` of one | `daedal.data.folders` |
@@ -19,36 +19,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from daedal.data.base import Column, Data, Density
+from daedal.data.base import Column, Data, Found
 from daedal.data.build import build
 from daedal.data.fingerprint import item_digests
 from daedal.data.names import printable, some
 from daedal.data.options import IMAGE_OPTIONS, Options
+from daedal.data.sources import NAMED, SOURCES, take
 from daedal.data.splits import choose, choose_both, hashed_split
 from daedal.errors import DataError, UsageError, did_you_mean
 from daedal.spaces import Images
 
-SOURCES = "digits, toy:NAME, mnist:DIR, cifar10:DIR, a folder or .zip of images, a .npy, .npz or .csv file"
 PREFIXES = ("toy", "mnist", "cifar10")
 ARRAYS, TABLES = (".npy", ".npz"), (".csv", ".tsv")
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a reader found: columns, the published split if there is one, the density if it is known."""
-
-    name: str
-    columns: Mapping[str, Column]
-    split: tuple[np.ndarray, np.ndarray] | None = None
-    density: Density | None = None
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_data(
@@ -71,19 +60,20 @@ def load_data(
         n: at most so many items, chosen at random by `seed`; of a toy, how many are drawn.
         skip_bad: leave out what cannot be used, with a warning that says how many, instead of stopping with a list.
         source_options: `fit` (crop, pad, stretch), `background` (a colour), `mirror` (each training image also
-            mirrored), for images.
+            mirrored), for images; and what a source has of its own (`daedal.data.sources`), such as `correlation`.
 
     Raises UsageError for an unknown source or option, FileNotFoundError, and DataError (with a list, `problems`) for
     data that cannot be used.
     """
-    options = Options.of(size=size, channels=channels, n=n, seed=seed, skip_bad=skip_bad, **source_options)
-    data = _load(source, options)
+    own, common = take(source, source_options)
+    options = Options.of(tuple(own), size=size, channels=channels, n=n, seed=seed, skip_bad=skip_bad, **common)
+    data = _load(source, options, own)
     if skipped := data.notes.get("skipped"):
         warnings.warn(f"left out {skipped} items of '{data.name}' that cannot be used", stacklevel=2)
     return data
 
 
-def _load(source: Any, options: Options) -> Data:
+def _load(source: Any, options: Options, own: Mapping[str, Any]) -> Data:
     if isinstance(source, Data):
         options.refuse((*IMAGE_OPTIONS, "n"), "does not apply to data that is loaded already")
         return source
@@ -93,18 +83,24 @@ def _load(source: Any, options: Options) -> Data:
         kinds = f"{SOURCES}, an array or a tensor"
         got = "an array in memory, which no file recalls" if source is None else repr(source)[:80]
         raise UsageError(f"'source' must be {kinds}; got {got}.")
-    data = _named(source, options) if isinstance(source, str) else None
+    if source in NAMED:
+        return _ours(str(source), options, own)
+    data = _prefixed(source, options) if isinstance(source, str) else None
     return data or _from_path(Path(source).expanduser(), options)
 
 
-def _named(source: str, options: Options) -> Data | None:
-    """The data of a name of ours; None if it is none, and then it is a path."""
-    prefix, colon, rest = source.partition(":")
-    if source == "digits":
-        from daedal.data.digits import digits
+def _ours(name: str, options: Options, own: Mapping[str, Any]) -> Data:
+    """The data of a name of ours, which its own reader finds."""
+    found = NAMED[name].read()(options, **own)
+    record = {"source": name, **own}
+    if isinstance(found, Data):
+        return replace(found, source=record | options.record())
+    return _finish(found, options, record)
 
-        columns, train, test = digits()
-        return _finish(Found("digits", columns, (train, test)), options, {"source": source})
+
+def _prefixed(source: str, options: Options) -> Data | None:
+    """The data of `toy:NAME` and its like; None if it is none, and then it is a path."""
+    prefix, colon, rest = source.partition(":")
     if not colon or Path(source).exists() or len(prefix) == 1:  # one letter: a drive
         return None
     if prefix not in PREFIXES:
@@ -141,7 +137,7 @@ def _from_path(path: Path, options: Options) -> Data:
     record = {"source": str(path.resolve())}
     suffix = path.suffix.lower()
     if not path.exists():
-        near = did_you_mean(str(path), ["digits"])
+        near = did_you_mean(str(path), list(NAMED))
         raise FileNotFoundError(f"'{printable(str(path))}' does not exist; the data sources are {SOURCES}.{near}")
     if path.is_dir() or suffix == ".zip":
         from daedal.data.folders import load_images

@@ -5,7 +5,7 @@
 >>> Options.of(sise=32)
 Traceback (most recent call last):
     ...
-daedal.errors.UsageError: 'sise' is no option of load_data; its options are size, channels, n, ... Did you mean 'size'?
+daedal.errors.UsageError: 'sise' is no option of load_data here; the options are size, ... Did you mean 'size'?
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from daedal.data.sources import owners
 from daedal.errors import UsageError, did_you_mean
 
 FITS = ("crop", "pad", "stretch")
@@ -36,13 +37,19 @@ class Options:
     mirror: bool = False  # each training image also mirrored
 
     @classmethod
-    def of(cls, **given: Any) -> Options:
-        """The options of these keywords. Raises UsageError in one sentence for one that cannot be used."""
+    def of(cls, own: tuple[str, ...] = (), /, **given: Any) -> Options:
+        """The options of these keywords. Raises UsageError in one sentence for one that cannot be used.
+
+        `own` are the names of the options that the source has of its own, so that the error can list them.
+        """
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                names = ", ".join(known)
-                raise UsageError(f"'{name}' is no option of load_data; its options are {names}.{_near(name, known)}")
+                names = ", ".join([*known, *own])
+                hint = _near(name, [*known, *own])
+                if others := owners(name):
+                    hint = f" It is an option of {' and '.join(others)} only."
+                raise UsageError(f"'{name}' is no option of load_data here; the options are {names}.{hint}")
         return cls(**{name: _CHECKS[name](value) for name, value in given.items()})
 
     def record(self) -> dict[str, Any]:
