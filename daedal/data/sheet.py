@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from daedal.data.base import Data
+from daedal.data.base import Data, is_endless
 from daedal.data.grid import VISIBLE, image_grid, new_figure, to_picture
 from daedal.data.names import printable
 from daedal.spaces import Images, Labels, Vectors
@@ -31,6 +32,8 @@ def contact_sheet(data: Data, path: str | os.PathLike[str] | None = None) -> Ima
     Which items are shown is fixed: evenly spaced ones, of every class where there are classes.
     """
     space = data.fields["x"]
+    if is_endless(data.train):
+        data = replace(data, train=data.train[: PER_ROW * ROWS])
     if isinstance(space, Images):
         sheet = _image_sheet(data)
     elif isinstance(space, Vectors):
@@ -64,7 +67,8 @@ def _image_sheet(data: Data) -> Image.Image:
 
 
 def _title(data: Data) -> str:
-    splits = f"{len(data.train)} training and {len(data.test)} test items"
+    many = "endless" if data.source.get("endless") else len(data.train)
+    splits = f"{many} training and {len(data.test)} test items"
     space = data.fields["x"]
     shape = ""
     if isinstance(space, Images):
