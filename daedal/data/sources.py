@@ -56,6 +56,10 @@ def _colour_digits(*, correlation: Probability = 0.0, test_correlation: Probabil
     """
 
 
+def _house_numbers() -> None:
+    """The digits as if photographed on walls, doors and plates, 32x32: 10,000 unless --limit says otherwise."""
+
+
 def _world(
     *,
     fields: tuple[Field, ...] = (),
@@ -94,6 +98,7 @@ NAMED: dict[str, NamedSource] = {
         "daedal.data.worlds.dataset:portraits",
         "Rendered heads, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
     ),
+    "house-numbers": _named(_house_numbers, "daedal.data.house_numbers:read"),
 }
 SOURCES = ", ".join([*NAMED, OTHERS])
 
