@@ -269,7 +269,7 @@ def _parts(value: Any) -> list[Any]:
 
 def _matrix(value: Any) -> list[Any]:
     """A matrix as parts: of a tensor, or of three half sizes along the world's axes."""
-    if isinstance(value, Tensor) and value.shape[-2:] == (3, 3):
+    if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are the half sizes of three pictures
         return [value.reshape(-1, 9)]
     if isinstance(value, Tensor):
         return [torch.diag_embed(value).reshape(-1, 9)]

@@ -4,12 +4,15 @@ import torch
 
 from daedal.data.worlds.portraits import Portraits
 from daedal.data.worlds.render import render
-from daedal.data.worlds.scene import Builder
+from daedal.data.worlds.scene import ELLIPSOID, Builder
 
 
 def test_half_sizes_of_three_pictures_are_no_matrix():
     half = torch.arange(1.0, 10).reshape(3, 3)
-    assert torch.equal(Builder(3).axes(half), torch.stack([torch.diag(row) for row in half]))
+    builder, matrices = Builder(3), torch.stack([torch.diag(row) for row in half])
+    builder.add(ELLIPSOID, (0, 0, 0), half, colour=(1, 1, 1), stencil=1)
+    assert torch.equal(builder.axes(half), matrices)
+    assert torch.equal(builder.bodies().axes[:, 0], matrices)
 
 
 def test_portraits_are_the_same_three_or_four_at_once():
