@@ -55,6 +55,7 @@ class World(ABC):
     name: ClassVar[str]
     factors: ClassVar[tuple[Factor, ...]]
     stencil: ClassVar[tuple[str, ...]]  # names of the classes; 0 is what lies behind all bodies
+    usual: ClassVar[Mapping[str, float | str]] = {}  # what sheets hold factors at, if not at the middle or first choice
 
     @abstractmethod
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
