@@ -26,8 +26,8 @@ from daedal.data.worlds.trace import Frames, Hits, trace_camera
 from daedal.data.worlds.vectors import Columns, apply, columns
 
 OUTPUTS = ("rgb", "depth", "stencil", "instance", "normal")
-TILE = 8  # pixels
-RAYS = 1 << 16  # of a chunk of pictures
+TILE = 4  # pixels
+RAYS = 1 << 17  # of a chunk of pictures
 VISIBLE = 1e-3  # relative difference of depth within which a point is still itself
 
 
@@ -93,7 +93,7 @@ def _normals(scene: Scene, frames: Frames, tiles: Tiles, picture: Tensor, direct
 
 
 class Tiles:
-    """The rays of pictures h x w as groups of 8 x 8 pixels, the last ones overhanging."""
+    """The rays of pictures h x w as groups of 4 x 4 pixels, the last ones overhanging."""
 
     def __init__(self, height: int, width: int):
         self.height, self.width = height, width
@@ -117,7 +117,7 @@ class Tiles:
         return torch.arange(count * TILE, device=like.device, dtype=like.dtype).view(count, TILE)
 
     def picture(self, values: Tensor) -> Tensor:
-        """Values of one ray a pixel, (g, 64), as pictures (b, h, w)."""
+        """Values of one ray a pixel, (g, 16), as pictures (b, h, w)."""
         grid = values.reshape(-1, self.rows, self.columns, TILE, TILE).transpose(2, 3)
         return grid.reshape(-1, self.rows * TILE, self.columns * TILE)[:, : self.height, : self.width]
 

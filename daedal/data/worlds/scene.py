@@ -215,7 +215,7 @@ class Builder:
 
     def axes(self, value: Any) -> Tensor:
         """(n, 3, 3) of a matrix, or of three half sizes along the world's axes."""
-        if isinstance(value, Tensor) and value.ndim == 3:
+        if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are the half sizes of three pictures
             return value.to(self.device, self.dtype).expand(self.n, 3, 3)
         return torch.diag_embed(self.vector(value))
 
@@ -271,7 +271,7 @@ def _parts(value: Any) -> list[Any]:
 
 def _matrix(value: Any) -> list[Any]:
     """A matrix as parts: of a tensor, or of three half sizes along the world's axes."""
-    if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are half sizes of three pictures
+    if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are the half sizes of three pictures
         return [value.reshape(-1, 9)]
     if isinstance(value, Tensor):
         return [torch.diag_embed(value).reshape(-1, 9)]

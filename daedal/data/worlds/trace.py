@@ -1,6 +1,6 @@
 """Which primitive each ray meets first, and whether anything lies between a point and the sun.
 
-Rays come in groups (g, r) that lie close together, such as the 8 x 8 pixels of a tile. A group is compared with only
+Rays come in groups (g, r) that lie close together, such as the 4 x 4 pixels of a tile. A group is compared with only
 those primitives that can lie in its way: of the camera's rays by the rectangle that a primitive's enclosing ellipsoid
 covers in the picture, of the sun's by enclosing balls. Groups are then taken with most candidates first, so that the
 k-th candidates of all groups that have so many are the first rows of a tensor, and a running minimum needs no scatter.
@@ -21,7 +21,7 @@ from daedal.data.worlds.primitives import FAR, HUGE, INF, meet
 from daedal.data.worlds.scene import BOX, CAPSULE, CONE, KINDS, NO_CLIP, PLANE, Bodies, Camera, Scene
 from daedal.data.worlds.vectors import Columns, apply, columns, cross, dot, inverse, length, product, unit_vector
 
-CHUNK = 128  # groups that are traced together: their rays fit a core's cache
+CHUNK = 512  # groups that are traced together: their rays fit a core's cache
 SLACK = 1e-3  # of rectangles and balls, for rounding: float32 sees bodies wider by up to about 5e-4 of their distance
 
 
