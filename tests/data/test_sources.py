@@ -77,7 +77,7 @@ def test_take_completes_what_was_given_with_defaults(turned):
 @pytest.mark.parametrize("name", NAMED)
 def test_declared_options_have_help_and_free_names(name):
     taken = {o.name for entry in entries().values() for o in (*entry.options, *entry.sample_options)}
-    for function, groups, _ in COMMANDS.values():
+    for function, groups, _ in (command for name, command in COMMANDS.items() if name != "render"):  # loads no source
         taken |= {*(function.__kwdefaults__ or {}), *(o.name for group in groups for o in group.options)}
     assert NAMED[name].summary.endswith(".")
     for option in NAMED[name].options:
