@@ -43,6 +43,7 @@ class Description:
     sizes: Mapping[str, int] = field(default_factory=dict)  # "HEIGHTxWIDTH" in the files: images
     modes: Mapping[str, int] = field(default_factory=dict)  # Pillow's modes in the files: images
     entropy: float | None = None  # nats, of a known density
+    credits: Mapping[str, str] = field(default_factory=dict)  # author and licence of what was published by others
 
     def to_json(self) -> dict[str, Any]:
         """Everything, JSON-able."""
@@ -82,6 +83,7 @@ class Description:
             lines.append(("not used", f"{self.unused} images of the published validation split"))
         if self.entropy is not None:
             lines.append(("entropy", f"{self.entropy:.4f} nats"))
+        lines += [(f"credit of {name}", printable(credit)) for name, credit in self.credits.items()]
         lines.append(("fingerprint", self.fingerprint))
         if self.problems:
             lines.append(("problems", f"{len(self.problems)}; {self.skipped} items are left out:"))
@@ -131,6 +133,7 @@ def describe(data_or_source: Any, **options: Any) -> Description:
         sizes=notes.get("sizes", {}),
         modes=notes.get("modes", {}),
         entropy=None if data.density is None else data.density.entropy,
+        credits=notes.get("credits", {}),
     )
 
 

@@ -63,10 +63,12 @@ class Camera(_Batched):
 
     @staticmethod
     def looking(position: Tensor, at: Tensor, focal: Tensor) -> Camera:
-        """Cameras at `position` (b, 3) that look at `at` (b, 3), upright."""
+        """Cameras at `position` (b, 3) that look at `at` (b, 3), upright; straight down or up, with z down or up."""
         forward = unit_vector(at - position)
+        steep = forward[:, 1].abs() > 1 - 1e-6
         up = torch.zeros_like(forward)
-        up[:, 1] = 1
+        up[:, 1] = (~steep).to(up.dtype)
+        up[:, 2] = torch.where(steep, forward[:, 1], 0.0)
         right = unit_vector(cross(forward, up))
         return Camera(position, torch.stack([right, cross(right, forward), forward], 1), focal)
 
@@ -142,15 +144,16 @@ def srgb(red: float, green: float, blue: float) -> tuple[float, float, float]:
 
 
 class Builder:
-    """Collects primitives that are batched over b pictures, and stacks them.
+    """Collects primitives that are batched over n pictures, and stacks them.
 
-    Numbers may be floats, (b,) tensors, or for vectors 3-tuples and (b, 3) tensors. Each `add_...` returns the
-    primitive's number, which `blend` of a later one may name.
+    Numbers may be floats or (n,) tensors, vectors three of them or a (n, 3) tensor. `add` returns the primitive's
+    number, which `blend` of another may name. What is the same in all pictures is put into the tensors at once.
     """
 
     def __init__(self, n: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32):
         self.n, self.device, self.dtype = n, device, dtype
-        self._rows: list[dict[str, Tensor]] = []
+        self._numbers: dict[str, list[list[Any]]] = {name: [] for name in _WIDTHS}
+        self._integers: dict[str, list[list[Any]]] = {name: [] for name in _INTEGERS}
 
     def add(
         self,
@@ -170,66 +173,117 @@ class Builder:
         gloss: Any = 0.0,
         blend: int = -1,
         blend_width: Any = 0.1,
-        where: Any = None,
+        where: Tensor | None = None,
     ) -> int:
-        """One primitive a picture. `axes` (b, 3, 3) or 3 half sizes; `where` (b,) bool: the pictures that have it."""
-        present = torch.ones(self.n, dtype=torch.bool, device=self.device) if where is None else where.to(self.device)
-        all_clips = [*clips, *[NO_CLIP] * (CLIPS - len(clips))]
-        self._rows.append(
-            {
-                "kind": torch.where(present, kind, NONE),
-                "axes": self.axes(axes),
-                "origin": self.vector(origin),
-                "shape": self.number(shape),
-                "clip": torch.stack([self._clip(clip) for clip in all_clips], 1),
-                "stencil": self.integer(stencil),
-                "instance": self.integer(instance),
-                "colour": self.vector(colour),
-                "second": self.vector(colour if second is None else second),
-                "texture": self.integer(TEXTURES.index(texture)),
-                "scale": self.vector(scale),
-                "glow": self.number(glow),
-                "gloss": self.number(gloss),
-                "blend": self.integer(blend),
-                "blend_width": self.number(blend_width),
-            }
-        )
-        return len(self._rows) - 1
-
-    def bodies(self) -> Bodies:
-        """All that was added."""
-        return Bodies(**{name: torch.stack([row[name] for row in self._rows], 1) for name in self._rows[0]})
+        """One primitive a picture. `axes` (n, 3, 3) or 3 half sizes; `where` (n,) bool: the pictures that have it."""
+        if len(clips) > CLIPS or (clips and kind == CAPSULE):
+            raise ValueError(f"'clips' must be at most {CLIPS}, and none of a capsule; got {len(clips)}.")
+        numbers = {
+            "axes": _matrix(axes),
+            "origin": _parts(origin),
+            "shape": [shape],
+            "clip": [part for clip in (*clips, *[NO_CLIP] * (CLIPS - len(clips))) for part in _parts(clip)],
+            "colour": _parts(colour),
+            "second": _parts(colour if second is None else second),
+            "scale": _parts(scale),
+            "glow": [glow],
+            "gloss": [gloss],
+            "blend_width": [blend_width],
+        }
+        integers = {
+            "kind": kind if where is None else torch.where(where, kind, NONE),
+            "stencil": stencil,
+            "instance": instance,
+            "texture": TEXTURES.index(texture),
+            "blend": blend,
+        }
+        for name, parts in numbers.items():
+            self._numbers[name].append(parts)
+        for name, value in integers.items():
+            self._integers[name].append([value])
+        return len(self._integers["kind"]) - 1
 
     def number(self, value: Any) -> Tensor:
-        """(b,) of a float or a (b,) tensor."""
+        """(n,) of a float or a (n,) tensor."""
         return torch.as_tensor(value, dtype=self.dtype, device=self.device).expand(self.n)
 
-    def integer(self, value: Any) -> Tensor:
-        """(b,) int64."""
-        return torch.as_tensor(value, dtype=torch.int64, device=self.device).expand(self.n)
-
     def vector(self, value: Any) -> Tensor:
-        """(b, 3) of a (b, 3) tensor, or of three floats or (b,) tensors."""
+        """(n, 3) of a (n, 3) tensor, or of three floats or (n,) tensors."""
         if isinstance(value, Tensor):
             return value.to(self.device, self.dtype).expand(self.n, 3)
         return torch.stack([self.number(part) for part in value], 1)
 
     def axes(self, value: Any) -> Tensor:
-        """(b, 3, 3) of a matrix, or of three half sizes along the world's axes."""
-        if isinstance(value, Tensor) and value.ndim >= 2 and value.shape[-2:] == (3, 3):
+        """(n, 3, 3) of a matrix, or of three half sizes along the world's axes."""
+        if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are the half sizes of three pictures
             return value.to(self.device, self.dtype).expand(self.n, 3, 3)
         return torch.diag_embed(self.vector(value))
 
-    def _clip(self, value: Any) -> Tensor:
-        if isinstance(value, Tensor):
-            return value.to(self.device, self.dtype).expand(self.n, 4)
-        return torch.stack([self.number(part) for part in value], 1)
+    def bodies(self) -> Bodies:
+        """All that was added."""
+        tensors = {name: self._stacked(rows, self.dtype) for name, rows in self._numbers.items()}
+        tensors |= {name: self._stacked(rows, torch.int64) for name, rows in self._integers.items()}
+        shapes = _WIDTHS | dict.fromkeys(_INTEGERS, ())
+        return Bodies(**{name: t.reshape(self.n, -1, *shapes[name]) for name, t in tensors.items()})
+
+    def _stacked(self, rows: list[list[Any]], dtype: torch.dtype) -> Tensor:
+        """(n, k, width) of k rows of parts: numbers, (n,) tensors, or one (n, width) tensor in their place."""
+        width = max(sum(part.shape[1] if _is_matrix(part) else 1 for part in row) for row in rows)
+        constants, varying, place = [], [], 0
+        for row in rows:
+            for part in row:
+                size = part.shape[1] if _is_matrix(part) else 1
+                if isinstance(part, Tensor):
+                    varying.append((place, size, part))
+                constants += [0.0] * size if isinstance(part, Tensor) else [part]
+                place += size
+        table = torch.tensor(constants, dtype=dtype, device=self.device).repeat(self.n, 1)
+        for start, size, part in varying:
+            table[:, start : start + size] = part if _is_matrix(part) else part[..., None]
+        return table.view(self.n, len(rows), width)
+
+
+_WIDTHS: dict[str, tuple[int, ...]] = {
+    "axes": (3, 3),
+    "origin": (3,),
+    "shape": (),
+    "clip": (CLIPS, 4),
+    "colour": (3,),
+    "second": (3,),
+    "scale": (3,),
+    "glow": (),
+    "gloss": (),
+    "blend_width": (),
+}
+_INTEGERS = ("kind", "stencil", "instance", "texture", "blend")
+
+
+def _is_matrix(part: Any) -> bool:
+    return isinstance(part, Tensor) and part.ndim == 2
+
+
+def _parts(value: Any) -> list[Any]:
+    """A vector as parts: one (n, width) tensor, or numbers and (n,) tensors."""
+    if isinstance(value, Tensor):
+        return [value if value.ndim == 2 else value[None]]
+    return list(value)
+
+
+def _matrix(value: Any) -> list[Any]:
+    """A matrix as parts: of a tensor, or of three half sizes along the world's axes."""
+    if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are the half sizes of three pictures
+        return [value.reshape(-1, 9)]
+    if isinstance(value, Tensor):
+        return [torch.diag_embed(value).reshape(-1, 9)]
+    x, y, z = value
+    return [x, 0.0, 0.0, 0.0, y, 0.0, 0.0, 0.0, z]
 
 
 def segment(start: Tensor, end: Tensor, radius: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Origin, axes and shape of the capsule between two points (b, 3) with a radius (b,)."""
-    reach = length(end - start).clamp(min=1e-9)
-    y = (end - start) / reach[:, None]
+    """Origin, axes and shape of the capsule between two points (b, 3) with a radius (b,): a ball if they are one."""
+    reach = length(end - start)
+    y = (end - start) / reach.clamp(min=1e-9)[:, None]
+    y = torch.where(reach[:, None] > 1e-9, y, y.new_tensor([0.0, 1.0, 0.0]))
     other = torch.zeros_like(y)
     other[:, 0] = (y[:, 1].abs() > 0.9).to(y.dtype)
     other[:, 1] = 1 - other[:, 0]

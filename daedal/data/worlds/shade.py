@@ -36,9 +36,9 @@ class Surface:
 def surface(scene: Scene, frames: Frames, picture: Tensor, direction: Columns, hits: Hits) -> Surface:
     """The points that rays of the camera, (g, r), have met."""
     ray = (hits.body.flatten() >= 0).nonzero()[:, 0]
-    of = picture[:, None].expand(hits.body.shape).flatten()[ray]
-    row = of * scene.bodies.kind.shape[1] + hits.body.flatten()[ray]
-    depth = hits.t.flatten()[ray]
+    of = picture[:, None].expand(hits.body.shape).flatten().index_select(0, ray)
+    row = of * scene.bodies.kind.shape[1] + hits.body.flatten().index_select(0, ray)
+    depth = hits.t.flatten().index_select(0, ray)
     start = _picked(scene.camera.position, of)
     point = at(start, _flat(direction, ray), depth)
     return Surface(ray, of, row, depth, point, _own(frames, row, point))
@@ -46,64 +46,66 @@ def surface(scene: Scene, frames: Frames, picture: Tensor, direction: Columns, h
 
 def _picked(values: Tensor, rows: Tensor) -> Columns:
     """The columns of some rows of (n, 3)."""
-    x, y, z = values.t().contiguous()[:, rows].unbind(0)
+    x, y, z = values.t().contiguous().index_select(1, rows).unbind(0)
     return x, y, z
 
 
 def _flat(parts: Columns, ray: Tensor) -> Columns:
-    x, y, z = (part.flatten()[ray] for part in parts)
+    x, y, z = (part.flatten().index_select(0, ray) for part in parts)
     return x, y, z
 
 
 def _own(frames: Frames, row: Tensor, point: Columns) -> Columns:
     """Points in the own coordinates of the bodies at `row`."""
-    m = frames.matrix.flatten(0, 1).flatten(1).t().contiguous()[:, row]
-    o = frames.offset.flatten(0, 1).t().contiguous()[:, row]
+    m = frames.matrix.flatten(0, 1).flatten(1).t().contiguous().index_select(1, row)
+    o = frames.offset.flatten(0, 1).t().contiguous().index_select(1, row)
     x, y, z = (m[3 * i] * point[0] + m[3 * i + 1] * point[1] + m[3 * i + 2] * point[2] + o[i] for i in range(3))
     return x, y, z
 
 
 def normals(bodies: Bodies, frames: Frames, row: Tensor, own: Columns) -> Columns:
     """Unit normals in the world, outwards, at points of the bodies at `row`."""
-    kind, shape = bodies.kind.flatten()[row], bodies.shape.flatten()[row]
+    kind, shape = bodies.kind.flatten().index_select(0, row), bodies.shape.flatten().index_select(0, row)
     local = [part.clone() for part in own]
     for k in range(1, len(KINDS)):
         some = (kind == k).nonzero()[:, 0]
         if len(some) and KINDS[k] != "ellipsoid":
-            found = normal(k, (own[0][some], own[1][some], own[2][some]), shape[some])
+            found = normal(k, _taken(own, some), shape.index_select(0, some))
             for part, value in zip(local, found, strict=True):
-                part[some] = value
-    m = frames.matrix.flatten(0, 1).flatten(1).t().contiguous()[:, row]
+                part.index_copy_(0, some, value)
+    m = frames.matrix.flatten(0, 1).flatten(1).t().contiguous().index_select(1, row)
     x, y, z = (m[i] * local[0] + m[3 + i] * local[1] + m[6 + i] * local[2] for i in range(3))
     return unit((x, y, z))
 
 
 def blended(bodies: Bodies, frames: Frames, found: Surface, own_normal: Columns) -> Columns:
     """Normals that turn into those of the body that a body blends with, where the two meet: no seam is seen."""
-    other = bodies.blend.flatten()[found.row]
+    other = bodies.blend.flatten().index_select(0, found.row)
     some = (other >= 0).nonzero()[:, 0]
     if not len(some):
         return own_normal
-    row = found.picture[some] * bodies.kind.shape[1] + other[some]
+    row = found.picture.index_select(0, some) * bodies.kind.shape[1] + other.index_select(0, some)
     own = _own(frames, row, _taken(found.point, some))
-    distance = torch.full_like(found.depth[some], INF)
-    kind, shape = bodies.kind.flatten()[row], bodies.shape.flatten()[row]
+    distance = torch.full_like(own[0], INF)
+    kind, shape = bodies.kind.flatten().index_select(0, row), bodies.shape.flatten().index_select(0, row)
     for k in range(1, len(KINDS)):
         mine = (kind == k).nonzero()[:, 0]
         if len(mine):
-            distance[mine] = above(k, _taken(own, mine), shape[mine]).abs()
-    width = bodies.blend_width.flatten()[found.row[some]]
+            distance.index_copy_(0, mine, above(k, _taken(own, mine), shape.index_select(0, mine)).abs())
+    width = bodies.blend_width.flatten().index_select(0, found.row.index_select(0, some))
+    close = distance < width  # false for a body that is absent or has no size, whose normals are NaN
     weight = 1 - textures.step(distance / width, 0.0, 1.0)
     there, here = normals(bodies, frames, row, own), _taken(own_normal, some)
     mixed = unit(add(scaled(here, 1 - weight), scaled(there, weight)))
     result = [part.clone() for part in own_normal]
-    for part, value in zip(result, mixed, strict=True):
-        part[some] = value
+    for part, own_part, value in zip(result, here, mixed, strict=True):
+        part.index_copy_(0, some, torch.where(close, value, own_part))
     return result[0], result[1], result[2]
 
 
 def _taken(parts: Columns, some: Tensor) -> Columns:
-    return parts[0][some], parts[1][some], parts[2][some]
+    x, y, z = (part.index_select(0, some) for part in parts)
+    return x, y, z
 
 
 def facing(n: Columns, direction: Columns) -> Columns:
@@ -146,19 +148,16 @@ def _sunlight(
     slope = dot(n, _picked(scene.light.sun, found.picture)).clamp(min=0)
     if not shadows:
         return slope
-    bias = torch.where(slope > 0, found.depth * BIAS, INF)
     lifted = add(found.point, scaled(n, found.depth * BIAS))
-    start = tuple(_spread(part, found.ray, shape, 0.0) for part in lifted)
-    dark = trace_sun(scene, frames, picture, start, _spread(bias, found.ray, shape, INF), _suns(scene, picture, shape))  # type: ignore[arg-type]
-    return slope * ~dark.flatten()[found.ray]
+    asked = _spread(slope, found.ray, shape) > 0
+    start = tuple(_spread(part, found.ray, shape) for part in lifted)
+    dark = trace_sun(scene, frames, picture, start, asked, _suns(scene, picture, shape))  # type: ignore[arg-type]
+    return slope * ~dark.flatten().index_select(0, found.ray)
 
 
-def _spread(values: Tensor, ray: Tensor, shape: torch.Size, rest: float) -> Tensor:
-    return (
-        torch.full((shape.numel(),), rest, dtype=values.dtype, device=values.device)
-        .index_put_((ray,), values)
-        .view(shape)
-    )
+def _spread(values: Tensor, ray: Tensor, shape: torch.Size) -> Tensor:
+    """Values (m,) of some rays among all (g, r), 0 elsewhere."""
+    return torch.zeros(shape.numel(), dtype=values.dtype, device=values.device).index_copy_(0, ray, values).view(shape)
 
 
 def _suns(scene: Scene, picture: Tensor, shape: torch.Size) -> Columns:
@@ -202,21 +201,21 @@ def _reflected(scene: Scene, found: Surface, n: Columns, toward: Columns, lit: T
 def _material(bodies: Bodies, found: Surface) -> tuple[Columns, Tensor]:
     """The colour of each point and how much it glows. Of windows, only panes glow."""
     row = found.row
-    names, scale = bodies.texture.flatten()[row], _picked(bodies.scale.flatten(0, 1), row)
+    names, scale = bodies.texture.flatten().index_select(0, row), _picked(bodies.scale.flatten(0, 1), row)
     weight = torch.zeros_like(found.depth)
     p = tuple(a * b for a, b in zip(found.own, scale, strict=True))
     for number, name in enumerate(TEXTURES):
         some = (names == number).nonzero()[:, 0] if name != "plain" else ()
         if len(some):
-            weight[some] = textures.texture(name, _taken(p, some)).to(weight.dtype)  # type: ignore[arg-type]
+            weight.index_copy_(0, some, textures.texture(name, _taken(p, some)).to(weight.dtype))  # type: ignore[arg-type]
     first, second = (_picked(c.flatten(0, 1), row) for c in (bodies.colour, bodies.second))
     colour = tuple(a + weight * (b - a) for a, b in zip(first, second, strict=True))
-    glow = bodies.glow.flatten()[row]
+    glow = bodies.glow.flatten().index_select(0, row)
     return colour, torch.where(names == TEXTURES.index("windows"), glow * weight, glow)  # type: ignore[return-value]
 
 
 def _highlight(scene: Scene, found: Surface, n: Columns, toward: Columns) -> Tensor:
-    gloss = scene.bodies.gloss.flatten()[found.row]
+    gloss = scene.bodies.gloss.flatten().index_select(0, found.row)
     half = unit(add(_picked(scene.light.sun, found.picture), scaled(unit(toward), -1.0)))
     shine = dot(n, half).clamp(min=0)
     for _ in range(5):  # to the power of 32; pow itself differs in the last bit from place to place
@@ -230,7 +229,7 @@ def _lamps(scene: Scene, found: Surface, n: Columns) -> Columns:
     for k in range(light.lamp.shape[1]):
         away = add(_picked(light.lamp[:, k], found.picture), scaled(found.point, -1.0))
         square = dot(away, away)
-        reach = light.lamp_reach[:, k][found.picture]
+        reach = light.lamp_reach[:, k].index_select(0, found.picture)
         strength = (dot(n, away) / square.sqrt().clamp(min=1e-6)).clamp(min=0) / (1 + square / (reach * reach))
         for part, colour in zip(total, _picked(light.lamp_colour[:, k], found.picture), strict=True):
             part += strength * colour
@@ -238,7 +237,7 @@ def _lamps(scene: Scene, found: Surface, n: Columns) -> Columns:
 
 
 def _fogged(scene: Scene, found: Surface, colour: Columns) -> Columns:
-    fog = scene.light.fog[found.picture]
+    fog = scene.light.fog.index_select(0, found.picture)
     clear = (-fog * found.depth).exp()
     far = _picked(scene.light.fog_colour, found.picture)
     x, y, z = (f + clear * (c - f) for f, c in zip(far, colour, strict=True))

@@ -1,6 +1,6 @@
 """Which primitive each ray meets first, and whether anything lies between a point and the sun.
 
-Rays come in groups (g, r) that lie close together, such as the 8 x 8 pixels of a tile. A group is compared with only
+Rays come in groups (g, r) that lie close together, such as the 4 x 4 pixels of a tile. A group is compared with only
 those primitives that can lie in its way: of the camera's rays by the rectangle that a primitive's enclosing ellipsoid
 covers in the picture, of the sun's by enclosing balls. Groups are then taken with most candidates first, so that the
 k-th candidates of all groups that have so many are the first rows of a tensor, and a running minimum needs no scatter.
@@ -17,13 +17,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.primitives import INF, meet
-from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, KINDS, NO_CLIP, PLANE, Bodies, Camera, Scene
-from daedal.data.worlds.vectors import Columns, apply, columns, cross, dot, inverse, length, product
+from daedal.data.worlds.primitives import FAR, HUGE, INF, meet
+from daedal.data.worlds.scene import BOX, CAPSULE, CONE, KINDS, NO_CLIP, PLANE, Bodies, Camera, Scene
+from daedal.data.worlds.vectors import Columns, apply, columns, cross, dot, inverse, length, product, unit_vector
 
-CHUNK = 128  # groups that are traced together: their rays fit a core's cache
-ENCLOSING = {BOX: 3.0**0.5, ELLIPSOID: 1.0, CONE: 2.0**0.5, CAPSULE: 1.0}  # radius of the ball around local coordinates
-SLACK = 1e-3  # of rectangles and balls, for rounding
+CHUNK = 512  # groups that are traced together: their rays fit a core's cache
+SLACK = 1e-3  # of rectangles and balls, for rounding: float32 sees bodies wider by up to about 5e-4 of their distance
 
 
 @dataclass(frozen=True)
@@ -51,80 +50,106 @@ class Frames:
 def trace_camera(scene: Scene, frames: Frames, picture: Tensor, u: Tensor, v: Tensor) -> Hits:
     """What the camera sees at points u, v (g, r) of the pictures (g,): t is depth in metres."""
     bodies, camera = scene.bodies, scene.camera
-    covered = rectangles(bodies, camera)
+    left, right, bottom, top = (edge.index_select(0, picture) for edge in rectangles(bodies, camera))
     low_u, high_u, low_v, high_v = (e[:, None] for e in (u.amin(1), u.amax(1), v.amin(1), v.amax(1)))
-    left, right, bottom, top = (edge[picture] for edge in covered)
     seen = (left <= high_u) & (right >= low_u) & (bottom <= high_v) & (top >= low_v)
 
     # A ray's direction in a body's own coordinates is linear in u and v, and its origin is the same for all.
     side, up = (camera.turn[:, i] / camera.focal[:, None] for i in (0, 1))
     parts = [apply(frames.matrix, d[:, None]) for d in (camera.turn[:, 2], side, up)]
     start = apply(frames.matrix, camera.position[:, None]) + frames.offset
-    table = torch.stack([*columns(start), *(c for part in parts for c in columns(part))], -1).flatten(0, 1)
+    table = torch.cat([start, *parts], -1).flatten(0, 1)
 
-    def rays(rows: Tensor, groups: Tensor) -> tuple[Columns, Columns]:
-        e = table[rows].unsqueeze(1).unbind(-1)
-        across, along = u[groups], v[groups]
-        d = tuple(e[3 + i] + e[6 + i] * across + e[9 + i] * along for i in range(3))
-        return e[:3], d  # type: ignore[return-value]
+    def rays(groups: Tensor) -> LocalRays:
+        across, along = u.index_select(0, groups), v.index_select(0, groups)
+
+        def local(rows: Tensor) -> tuple[Columns, Columns]:
+            e, n = table.index_select(0, rows).unsqueeze(1).unbind(-1), len(rows)
+            d = tuple(e[3 + i] + e[6 + i] * across[:n] + e[9 + i] * along[:n] for i in range(3))
+            return e[:3], d  # type: ignore[return-value]
+
+        return local
 
     return _closest(bodies, picture, seen, rays, u.shape, near=SLACK)
 
 
-def trace_sun(scene: Scene, frames: Frames, picture: Tensor, start: Columns, bias: Tensor, sun: Columns) -> Tensor:
-    """Whether light from the sun, (g, 1) or (g, r) directions, is cut off from points (g, r): bool.
+def trace_sun(scene: Scene, frames: Frames, picture: Tensor, start: Columns, asked: Tensor, sun: Columns) -> Tensor:
+    """Whether light from the sun is cut off from points (g, r), where that is `asked` (g, r): bool.
 
-    What is nearer than `bias` (g, r) to a point does not count; points with an infinite bias are left out.
+    `sun` are directions (g, 1), or (g, r) where it has a width.
     """
     bodies = scene.bodies
-    asked = bias < INF
-    start = tuple(torch.where(asked, part, part[:, :1] * 0 + INF) for part in start)  # type: ignore[assignment]
-    centre, radius = _ball_of_points(start, asked)
-    toward = torch.stack([part[:, 0] for part in sun], -1)
-    spread = length(toward - scene.light.sun[picture]) + scene.light.sun_width[picture]
-    seen = _in_the_way(bodies, picture, centre, radius, toward, spread) & asked.any(1)[:, None]
+    some = asked.any(1).nonzero()[:, 0]
+    picture, asked = picture[some], asked[some]
+    x, y, z = (part.index_select(0, some) for part in start)
+    dx, dy, dz = (part.index_select(0, some) for part in sun)
+    seen = _in_the_way(scene, picture, (x, y, z), asked)
     table = torch.cat([frames.matrix.flatten(2), frames.offset], -1).flatten(0, 1)
 
-    def rays(rows: Tensor, groups: Tensor) -> tuple[Columns, Columns]:
-        e = table[rows].unsqueeze(1).unbind(-1)
-        x, y, z = (part[groups] for part in start)
-        dx, dy, dz = (part[groups] for part in sun)
-        o = tuple(e[3 * i] * x + e[3 * i + 1] * y + e[3 * i + 2] * z + e[9 + i] for i in range(3))
-        d = tuple(e[3 * i] * dx + e[3 * i + 1] * dy + e[3 * i + 2] * dz for i in range(3))
-        return o, d  # type: ignore[return-value]
+    def rays(groups: Tensor) -> LocalRays:
+        p = [part.index_select(0, groups) for part in (x, y, z)]
+        w = [part.index_select(0, groups) for part in (dx, dy, dz)]
 
-    return _closest(bodies, picture, seen, rays, bias.shape, near=0.0).t < INF
+        def local(rows: Tensor) -> tuple[Columns, Columns]:
+            e, n = table.index_select(0, rows).unsqueeze(1).unbind(-1), len(rows)
+            own = [
+                [e[3 * i] * q[0][:n] + e[3 * i + 1] * q[1][:n] + e[3 * i + 2] * q[2][:n] for i in range(3)]
+                for q in (p, w)
+            ]
+            return tuple(part + e[9 + i] for i, part in enumerate(own[0])), tuple(own[1])  # type: ignore[return-value]
 
+        return local
 
-def _ball_of_points(points: Columns, asked: Tensor) -> tuple[Tensor, Tensor]:
-    """Centre (g, 3) and radius (g,) of a ball around the points that are asked for."""
-    lows = [torch.where(asked, part, INF).amin(1) for part in points]
-    highs = [torch.where(asked, part, -INF).amax(1) for part in points]
-    low, high = torch.stack(lows, -1), torch.stack(highs, -1)
-    return (low + high) / 2, length(high - low) / 2
-
-
-def _in_the_way(
-    bodies: Bodies, picture: Tensor, centre: Tensor, radius: Tensor, toward: Tensor, spread: Tensor
-) -> Tensor:
-    """(g, k): which bodies' balls come near the way of a ball towards the sun. Planes cast no shadow."""
-    reach = _reach(bodies)
-    between = bodies.origin[picture] - centre[:, None]
-    along = dot(columns(between), columns(toward[:, None]))
-    aside = length(cross(between, toward[:, None].expand_as(between)))
-    room = (radius[:, None] + reach[picture]) * (1 + SLACK) + spread[:, None] * along.clamp(min=0)
-    solid = (bodies.kind != 0) & (bodies.kind != PLANE)
-    return (aside <= room) & (along >= -room) & solid[picture]
+    dark = torch.zeros(len(start[0]), start[0].shape[1], dtype=torch.bool, device=asked.device)
+    dark[some] = _closest(bodies, picture, seen, rays, asked.shape, near=0.0).body >= 0
+    return dark
 
 
-def _reach(bodies: Bodies) -> Tensor:
-    """(b, k): radius of a ball around each body's origin that holds it: |axes p| <= |axes| |p|, of Frobenius' norm."""
-    square = sum(dot(row, row) for row in (columns(bodies.axes[..., i, :]) for i in range(3)))
-    assert isinstance(square, Tensor)
-    size = torch.ones_like(bodies.shape)
-    for kind, ball in ENCLOSING.items():
-        size = torch.where(bodies.kind == kind, ball, size)
-    return square.sqrt() * (size + torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0))
+def _in_the_way(scene: Scene, picture: Tensor, points: Columns, asked: Tensor) -> Tensor:
+    """(g, k): which bodies can lie between the points that are asked for and the sun. Planes cast no shadow.
+
+    Seen from the sun, without perspective, by rectangles; with the camera's axis along one side, since the points of a
+    tile are spread along it. Of a wide sun, rectangles grow with the distance.
+    """
+    bodies, light = scene.bodies, scene.light
+    toward = light.sun
+    one = cross(toward, scene.camera.turn[:, 2])
+    one = torch.where(length(one)[:, None] > 1e-3, one, cross(toward, scene.camera.turn[:, 0]))
+    one = unit_vector(one)
+    reach = enclosing(bodies)
+    seen = ((bodies.kind != 0) & (bodies.kind != PLANE))[picture]
+    ahead_low, _ = _span(points, asked, toward[picture])
+    centre, half = _extent(bodies, toward, reach)
+    ahead = (centre + half)[picture] - ahead_low[:, None]
+    seen = seen & (ahead >= 0)
+    room = light.sun_width[picture][:, None] * ahead.clamp(min=0) + SLACK
+    for axis in (one, cross(toward, one)):
+        low, high = _span(points, asked, axis[picture])
+        centre, half = _extent(bodies, axis, reach)
+        centre, half = centre.index_select(0, picture), half.index_select(0, picture) + room
+        seen = seen & (centre - half <= high[:, None]) & (centre + half >= low[:, None])
+    return seen
+
+
+def _span(points: Columns, asked: Tensor, axis: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and greatest place (g,) along axes (g, 3) of the points that are asked for."""
+    place = dot(points, columns(axis[:, None]))
+    return torch.where(asked, place, INF).amin(1), torch.where(asked, place, -INF).amax(1)
+
+
+def _extent(bodies: Bodies, axis: Tensor, ball: Tensor) -> tuple[Tensor, Tensor]:
+    """Middle and half length (b, k) of every body along axes (b, 3)."""
+    parts = [dot(columns(bodies.axes[..., i]), columns(axis[:, None])) for i in range(3)]
+    half = ball * (parts[0] * parts[0] + parts[1] * parts[1] + parts[2] * parts[2]).sqrt()
+    ends = torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0) * parts[1].abs()
+    return dot(columns(bodies.origin), columns(axis[:, None])), half + ends
+
+
+def enclosing(bodies: Bodies) -> Tensor:
+    """(b, k): radius of the ball that holds a body in its own coordinates; a capsule's about each end."""
+    top = bodies.shape.clamp(min=1)
+    ball = torch.where(bodies.kind == BOX, 3.0**0.5, torch.ones_like(bodies.shape))
+    return torch.where(bodies.kind == CONE, (1 + top * top).sqrt(), ball) * (1 + SLACK)
 
 
 def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -136,9 +161,7 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
     turn = camera.turn[:, None]
     axes = product(turn.expand(*bodies.kind.shape, 3, 3), bodies.axes)
     centre = apply(turn, bodies.origin - camera.position[:, None])
-    ball = torch.ones_like(bodies.shape)
-    for kind, size in ENCLOSING.items():
-        ball = torch.where(bodies.kind == kind, size * (1 + SLACK), ball)
+    ball = enclosing(bodies)
     half = torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0)[..., None] * axes[..., 1]
     edges = [_edges(axes * ball[..., None, None], centre + sign * half, camera.focal) for sign in (-1, 1)]
     everywhere, nowhere = bodies.kind == PLANE, bodies.kind == 0
@@ -146,57 +169,65 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
     for i, (one, other) in enumerate(zip(*edges, strict=True)):
         side = torch.minimum(one, other) if i % 2 == 0 else torch.maximum(one, other)
         outside = INF if i % 2 == 0 else -INF
-        side = torch.where(everywhere, -outside, side)
+        passing = (one == outside) != (other == outside)  # one end is behind: what lies between runs out of the picture
+        side = torch.where(everywhere | passing, -outside, side)
         result.append(torch.where(nowhere, outside, side))
     return tuple(result)  # type: ignore[return-value]
 
 
 def _edges(axes: Tensor, centre: Tensor, focal: Tensor) -> list[Tensor]:
     """Left, right, bottom and top of ellipsoids in the camera's axes, (b, k, 3, 3) and (b, k, 3)."""
-    spread = [dot(columns(axes[..., i, :]), columns(axes[..., 2, :])) for i in range(3)]
-    own = [dot(columns(axes[..., i, :]), columns(axes[..., i, :])) for i in range(2)]
-    x, y, z = columns(centre)
-    front = z > 0
+    rows = [axes[..., i, :] for i in range(3)]
+    spread = [dot(columns(row), columns(rows[2])) for row in rows]
+    z = centre[..., 2]
     far = z * z - spread[2]
+    whole, front = far > 1e-3 * z * z, z > 0
     edges = []
-    for i, part in enumerate((x, y)):
-        mixed, square = part * z - spread[i], part * part - own[i]
-        root = (mixed * mixed - far * square).clamp(min=0).sqrt()
-        whole = far > 1e-9
+    for i in (0, 1):
+        part = centre[..., i]
+        mixed = part * z - spread[i]
+        wide, deep = z[..., None] * rows[i] - part[..., None] * rows[2], cross(rows[i], rows[2])
+        # The discriminant mixed^2 - far (part^2 - |row|^2), without the cancellation that it has for small bodies
+        root = (dot(columns(wide), columns(wide)) - dot(columns(deep), columns(deep))).clamp(min=0).sqrt()
         for sign, outside in ((-1, -INF), (1, INF)):
-            edge = (mixed + sign * root) / torch.where(whole, far, 1.0) * focal[:, None]
-            edge = edge + sign * SLACK
+            slope = (mixed + sign * root) / torch.where(whole, far, 1.0)
+            edge = (slope + sign * SLACK * (1 + slope.abs())) * focal[:, None]
             edge = torch.where(whole, edge, outside)  # it reaches the camera's plane: it may cover anything
             edges.append(torch.where(whole & ~front, -outside, edge))  # it is behind: nothing
     return edges
 
 
-Rays = Callable[[Tensor, Tensor], tuple[Columns, Columns]]  # rows of bodies and groups to o and d in local coordinates
+LocalRays = Callable[[Tensor], tuple[Columns, Columns]]  # for body rows (m,): o and d of the first m groups' rays
+Rays = Callable[[Tensor], LocalRays]  # for groups
 
 
 def _closest(bodies: Bodies, picture: Tensor, seen: Tensor, rays: Rays, shape: torch.Size, near: float) -> Hits:
     """The nearest of the bodies that each group has in its way, `seen` (g, k)."""
-    best = torch.full(shape, INF, dtype=bodies.shape.dtype, device=bodies.shape.device)
-    body = torch.full(shape, -1, dtype=torch.int64, device=best.device)
-    shapes, clips = bodies.shape.flatten(), bodies.clip.flatten(0, 1)
+    best = torch.full(shape, HUGE, dtype=bodies.shape.dtype, device=bodies.shape.device)
+    body = torch.full_like(best, -1)  # a whole number as a float: exact, and faster
+    shapes, clips = bodies.shape.flatten()[:, None], bodies.clip.flatten(0, 1)
     clipped = _clipped(bodies)
     for kind in range(1, len(KINDS)):
-        for open_ in (False, True):
-            mine = seen & ((bodies.kind == kind) & (clipped == open_))[picture]
-            for groups, number in _passes(mine):
-                rows = picture[groups] * bodies.kind.shape[1] + number
-                o, d = rays(rows, groups)
-                cuts = _cuts(clips[rows]) if open_ else []
-                t = meet(kind, o, d, shapes[rows][:, None], cuts, near)
-                _keep_nearer(best, body, groups, t, number)
-    return Hits(best, body)
+        for cut in (False, True):
+            mine = seen & ((bodies.kind == kind) & (clipped == cut)).index_select(0, picture)
+            for groups, passes in _passes(mine):
+                local = rays(groups)
+                old = best.index_select(0, groups), body.index_select(0, groups)
+                for number in passes:
+                    rows = picture[groups[: len(number)]] * seen.shape[1] + number
+                    cuts = _cuts(clips.index_select(0, rows)) if cut else []
+                    o, d = local(rows)
+                    t = meet(kind, o, d, shapes.index_select(0, rows), cuts, near)
+                    _keep_nearer(old[0][: len(number)], old[1][: len(number)], t, number)
+                best.index_copy_(0, groups, old[0])
+                body.index_copy_(0, groups, old[1])
+    return Hits(torch.where(best < FAR, best, INF), torch.where(best < FAR, body, -1).long())
 
 
-def _keep_nearer(best: Tensor, body: Tensor, groups: Tensor, t: Tensor, number: Tensor) -> None:
-    old = best[groups]
-    nearer = t < old
-    best[groups] = torch.where(nearer, t, old)
-    body[groups] = torch.where(nearer, number[:, None], body[groups])
+def _keep_nearer(best: Tensor, body: Tensor, t: Tensor, number: Tensor) -> None:
+    nearer = (best - t).sign().clamp(min=0)  # 1 or 0: half the time of a comparison
+    body.lerp_(number[:, None].to(body.dtype), nearer)
+    torch.minimum(best, t, out=best)
 
 
 def _clipped(bodies: Bodies) -> Tensor:
@@ -205,19 +236,20 @@ def _clipped(bodies: Bodies) -> Tensor:
 
 
 def _cuts(clips: Tensor) -> list[tuple[Columns, Tensor]]:
-    parts = clips.unsqueeze(-1).unbind(1)  # each (g, 4, 1)
+    parts = clips.unsqueeze(-1).unbind(1)  # each (m, 4, 1)
     return [((part[:, 0], part[:, 1], part[:, 2]), part[:, 3]) for part in parts]
 
 
-def _passes(seen: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """The pairs of `seen` (g, k) as passes (groups, numbers) in which no group occurs twice, in chunks."""
+def _passes(seen: Tensor) -> Iterator[tuple[Tensor, list[Tensor]]]:
+    """Chunks of groups, those with most candidates first, each with its passes: the k-th candidates of the first groups
+    of the chunk, of those that have so many."""
     counts = seen.sum(1)
-    most = int(counts.max()) if len(counts) else 0
-    if not most:
-        return
-    order = counts.argsort(descending=True, stable=True)
-    place = seen.cumsum(1) - 1  # which of its group's candidates each is
-    for k in range(most):
-        groups = order[: int((counts > k).sum())]
-        number = (seen[groups] & (place[groups] == k)).int().argmax(1)
-        yield from zip(groups.split(CHUNK), number.split(CHUNK), strict=True)
+    order = counts.argsort(descending=True, stable=True)[: int((counts > 0).sum())]
+    for groups in order.split(CHUNK) if len(order) else ():
+        have = counts[groups]
+        group, number = seen[groups].nonzero().unbind(1)
+        place = torch.arange(len(group), device=group.device) - (have.cumsum(0) - have)[group]
+        table = torch.zeros(int(have[0]), len(groups), dtype=torch.int64, device=group.device)
+        table[place, group] = number
+        ends = (have[None] > torch.arange(len(table), device=group.device)[:, None]).sum(1).tolist()
+        yield groups, [row[:end] for row, end in zip(table, ends, strict=True)]

@@ -1,0 +1,104 @@
+"""Rendering worlds: pictures a second of two workers with one thread each, scene building included.
+
+The street is a scene of 172 bodies made for this benchmark. `--profile` prints where one worker's time goes.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+
+from benchmarks.common import REFERENCE_GFLOPS, bar, gflops, interleave, matrix_product, publish
+from benchmarks.scenes.street import street
+from daedal.data.worlds.render import render
+from daedal.data.worlds.scene import Scene
+
+BATCH = 64
+WORKERS = 2
+CASES = {  # world, size, shadows: pictures a second asked for
+    ("portraits", 64, False): 150,
+    ("portraits", 32, False): 500,
+    ("portraits", 64, True): 100,
+    ("portraits", 32, True): 300,
+    ("street", 64, True): 50,
+    ("street", 32, True): 150,
+}
+
+
+def scene_of(world: str, index: torch.Tensor) -> Scene:
+    """The scenes of these indices."""
+    if world == "street":
+        return street(index)
+    from daedal.data.worlds.portraits import Portraits
+
+    portraits = Portraits()
+    return portraits.scene(portraits.draw(index))
+
+
+def work(world: str, size: int, shadows: bool, batches: int, first: int = 0) -> None:
+    """Build and render some batches of scenes."""
+    for k in range(batches):
+        index = torch.arange(BATCH) + (first + k) * BATCH
+        render(scene_of(world, index), size, shadows=shadows)
+
+
+def both(pool: ProcessPoolExecutor, world: str, size: int, shadows: bool, batches: int) -> Callable[[], None]:
+    """Every worker builds and renders so many batches."""
+
+    def run() -> None:
+        jobs = [pool.submit(work, world, size, shadows, batches, k * batches) for k in range(WORKERS)]
+        for job in jobs:
+            job.result()
+
+    return run
+
+
+def profile(world: str, size: int, shadows: bool) -> dict[str, float]:
+    """Share of one thread's time in the ten operations that take most."""
+    torch.set_num_threads(1)
+    work(world, size, shadows, 1)
+    with torch.profiler.profile() as trace:
+        work(world, size, shadows, 1)
+    rows = trace.key_averages()
+    total = sum(row.self_cpu_time_total for row in rows)
+    most = sorted(rows, key=lambda row: -row.self_cpu_time_total)[:10]
+    return {row.key.removeprefix("aten::"): row.self_cpu_time_total / total for row in most}
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    batches = 1 if "--quick" in sys.argv else 2
+    context = get_context("spawn")
+    with ProcessPoolExecutor(WORKERS, context, partial(torch.set_num_threads, 1)) as pool:
+        product = matrix_product()
+        ways = {_name(*case): both(pool, *case, batches) for case in CASES}
+        times = interleave({**ways, "product": product}, 3 if "--quick" in sys.argv else 7)
+    speed = gflops(times["product"], product)
+    rates = {name: WORKERS * batches * BATCH / statistics.median(times[name]) for name in ways}
+    scaled = {name: rate * REFERENCE_GFLOPS / speed for name, rate in rates.items()}
+    record: dict[str, Any] = {
+        "bars": {
+            f"scaled pictures per second, {_name(*case)}": bar(scaled[_name(*case)], at_least=least)
+            for case, least in CASES.items()
+        },
+        "pictures_per_second": rates,
+        "gflops": speed,
+        "profile_of_portraits": profile("portraits", 64, True),
+        "seconds": times,
+    }
+    publish("worlds", record)
+
+
+def _name(world: str, size: int, shadows: bool) -> str:
+    return f"{world} {size} px {'with' if shadows else 'without'} shadows"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""What is asked of `daedal render`, checked: a world, which items of it, how they are rendered, and how written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from daedal.data.options import Options
+from daedal.data.worlds.catalogue import find_world
+from daedal.data.worlds.colours import depth_colours, normal_colours, stencil_colours
+from daedal.data.worlds.layouts import FORMATS, LAYOUTS, TRUTHS, check_layout
+from daedal.data.worlds.render import render
+from daedal.data.worlds.scene import Scene
+from daedal.data.worlds.settings import Setting, parse_settings, with_settings
+from daedal.data.worlds.simulator import Simulator, correlation_of
+from daedal.data.worlds.world import Values, World
+from daedal.errors import UsageError, did_you_mean
+
+SMALLEST = 8  # pixels
+COLOURS = {"rgb": lambda x: x, "stencil": stencil_colours, "depth": depth_colours, "normal": normal_colours}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One side of a translation: factors that are set, and the output that is its picture."""
+
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    output: str = "rgb"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is rendered and written."""
+
+    of: Simulator
+    n: int
+    test: int
+    first: int  # index of the first item; where there are splits, its place among those for training, and for test
+    layout: str
+    truths: tuple[str, ...]
+    settings: Mapping[str, Setting]
+    domains: tuple[Domain, ...]
+    by: str | None
+    format: str
+
+    @property
+    def world(self) -> World:
+        """The world."""
+        return self.of.world
+
+    @property
+    def frames(self) -> int:
+        """Frames of an item: 1 of stills."""
+        return self.of.frames or 1
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """How many items each split has."""
+        return {"train": self.n, "test": self.test} if self.test else {"train": self.n}
+
+    @property
+    def pictures(self) -> int:
+        """How many are rendered in all."""
+        items = self.n + (self.test if LAYOUTS[self.layout].split else 0)
+        return items * max(1, len(self.domains)) * self.frames
+
+    @property
+    def digits(self) -> int:
+        """Digits of a stem."""
+        return max(4, len(str(self.n - 1)))
+
+    def chunks(self, count: int, split: str | None = None, skip: int = 0) -> Iterator[tuple[list[str], np.ndarray]]:
+        """Stems and indices of items that are rendered at once, after the first `skip`; of a split, or of all."""
+        indices = {None: lambda k: k, "train": self.of.training_index, "test": self.of.test_index}[split]
+        step = max(1, self.of.step // self.frames)
+        for start in range(0, count, step):
+            numbers = np.arange(start, min(start + step, count))
+            yield [f"{k:0{self.digits}}" for k in numbers], indices(self.first + skip + numbers)
+
+    def values(self, index: np.ndarray, domain: Domain | None = None) -> Values:
+        """The factors of items, with those that are set."""
+        drawn = with_settings(self.of.values(index), self.settings)
+        return with_settings(drawn, domain.settings) if domain else drawn
+
+    def render(self, scene: Scene, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """Outputs of scenes."""
+        return render(scene, *self.of.size, outputs, shadows=self.of.shadows)
+
+    def colours(self, values: Values, domain: Domain) -> Tensor:
+        """The pictures (n, 3, h, w) in [0, 1] of a domain."""
+        return COLOURS[domain.output](self.render(self.of.scene(values), [domain.output])[domain.output])
+
+    def record(self) -> dict[str, Any]:
+        """What tells people and programs how a folder came about, JSON-able."""
+        of = self.of.record()
+        names = ("size", "seed", "correlation", "test_correlation", "shadows", "frames", "frame_rate")
+        asked = {name: getattr(self, name) for name in ("n", "test", "first", "layout", "truths", "by")}
+        return {"world": self.world.name, **asked, **{name: of[name] for name in names}}
+
+
+def request(
+    world: World | str,
+    *,
+    n: int = 1000,
+    size: Any = 64,
+    layout: str = "images",
+    truths: Sequence[str] = (),
+    by: str | None = None,
+    domains: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    correlation: str | None = None,
+    test_correlation: float = 0.0,
+    test: int | None = None,
+    frames: int = 16,
+    frame_rate: float = 8.0,
+    format: str = "webp",
+    seed: int = 0,
+    first: int = 0,
+    shadows: bool = True,
+) -> Request:
+    """The request of these words; see `write`. Raises UsageError in one sentence."""
+    world = find_world(world) if isinstance(world, str) else world
+    truths = tuple(dict.fromkeys(truths))
+    check_layout(layout, truths, domains, by)
+    _check_clips(layout, truths, frames, frame_rate, format)
+    least = {"n": (n, 1), "test": (0 if test is None else test, 0), "seed": (seed, 0), "first": (first, 0)}
+    for name, (value, low) in least.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise UsageError(f"'{name}' must be an integer in [{low}, inf); got {value!r}.")
+    split = LAYOUTS[layout].split
+    pair = None if correlation is None else correlation_of(world, correlation)
+    if pair is not None and not split:
+        test_correlation = pair.strength  # as the items of both splits lie together
+    clips = frames if layout == "clips" else None
+    return Request(
+        of=Simulator(world, _size(size), seed, clips, frame_rate, shadows, pair, test_correlation),
+        n=n,
+        test=(max(1, n // 10) if test is None else test) if split else 0,
+        first=first,
+        layout=layout,
+        truths=truths,
+        settings=parse_settings(world, settings),
+        domains=tuple(_domain(world, text) for text in domains),
+        by=_classes(world, by) if layout == "classes" else None,
+        format=format,
+    )
+
+
+def _check_clips(layout: str, truths: Sequence[str], frames: int, rate: float, format: str) -> None:
+    if format not in FORMATS:
+        raise UsageError(f"'format' must be {', '.join(FORMATS)}; got '{format}'.{did_you_mean(format, FORMATS)}")
+    if not isinstance(frames, int) or frames < 2:
+        raise UsageError(f"'frames' must be an integer in [2, inf); got {frames!r}.")
+    if not 0 < rate <= 1000:
+        raise UsageError(f"'frame_rate' must be in (0, 1000]; got {rate!r}.")
+    if layout == "clips" and format == "frames" and "metadata" in truths:
+        raise UsageError("'metadata' is about files, and clips of --format frames are folders; take captions.")
+    for truth in ("boxes", "landmarks"):
+        if layout == "clips" and format != "frames" and truth in truths:
+            raise UsageError(f"'{truth}' names the picture of each frame; choose --format frames for it.")
+
+
+def _size(value: Any) -> tuple[int, int]:
+    height, width = Options.of(size=value).size or (64, 64)
+    if min(height, width) < SMALLEST:
+        raise UsageError(f"'size' of a world must be at least {SMALLEST} pixels; got {value!r}.")
+    return height, width
+
+
+def _domain(world: World, text: str) -> Domain:
+    parts = [part.strip() for part in text.split(",")]
+    outputs = [part for part in parts if "=" not in part]
+    for output in outputs:
+        if output not in COLOURS:
+            near = did_you_mean(output, list(COLOURS))
+            raise UsageError(
+                f"'{output}' is no domain; write factor=value, or one of the outputs {', '.join(COLOURS)}.{near}"
+            )
+    settings = parse_settings(world, [part for part in parts if "=" in part])
+    return Domain(settings, outputs[-1] if outputs else "rgb")
+
+
+def _classes(world: World, by: str | None) -> str:
+    """The factor whose choices are the classes."""
+    names = [factor.name for factor in world.factors if factor.choices]
+    if by is None and len(names) == 1:
+        return names[0]
+    if by is None:
+        raise UsageError(f"Say which factor's choices are the classes, with --by: {', '.join(names)}.")
+    if not world.factor(by).choices:
+        raise UsageError(f"'{by}' is a number, and classes are choices; --by takes {', '.join(names)}.")
+    return by
+
+
+def outputs_of(truths: Sequence[str]) -> list[str]:
+    """What must be rendered besides colour for these truths."""
+    needs = {
+        "masks": ["stencil"],
+        "instances": ["instance"],
+        "boxes": ["instance", "stencil"],
+        "depth": ["depth"],
+        "depth-png": ["depth"],
+        "normals": ["normal"],
+        "normals-png": ["normal"],
+    }
+    return list(dict.fromkeys(output for truth in truths if TRUTHS[truth].dense for output in needs.get(truth, [])))
