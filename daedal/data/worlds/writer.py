@@ -109,8 +109,8 @@ class Writer:
         asked = self.asked
         if "masks" in asked.truths:
             self.put("classes.txt", "".join(f"{name}\n" for name in asked.world.stencil).encode())
-        for truth, (images, annotations) in self.coco.items():
-            self.put(COCO[truth], _json(encode.coco(images, annotations, asked.world.stencil)))
+        for truth, (images, things) in self.coco.items():
+            self.put(COCO[truth], _json(encode.coco(images, things, asked.world.stencil)))
         if "landmarks" in asked.truths:
             self.put("landmarks.jsonl", _lines(self.points))
         if "captions" in asked.truths:
