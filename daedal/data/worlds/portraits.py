@@ -57,7 +57,7 @@ class Portraits(World):
 
     usual: ClassVar[Mapping[str, float | str]] = {
         "skin": 0.25, "hair_length": 0.45, "hair_colour": 0.4, "hair_style": "parted", "beard": 0, "mouth_open": 0,
-        "age": 0.2, "light": -30, "saturation": 1, "background": "blue", "clothes": 0.3,
+        "age": 0.2, "smile": 0.3, "light": -30, "saturation": 1, "background": "blue", "clothes": 0.3,
     }  # fmt: skip
 
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
