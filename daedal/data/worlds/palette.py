@@ -8,7 +8,14 @@ from torch import Tensor
 
 from daedal.data.worlds.figure import mix, ramp, tint
 
-SKIN = ((0.97, 0.83, 0.75), (0.92, 0.74, 0.62), (0.82, 0.62, 0.47), (0.65, 0.45, 0.32), (0.46, 0.30, 0.21), (0.31, 0.20, 0.15))
+SKIN = (
+    (0.97, 0.83, 0.75),
+    (0.92, 0.74, 0.62),
+    (0.82, 0.62, 0.47),
+    (0.65, 0.45, 0.32),
+    (0.46, 0.30, 0.21),
+    (0.31, 0.20, 0.15),
+)
 HAIR = ((0.09, 0.08, 0.09), (0.24, 0.15, 0.10), (0.43, 0.25, 0.14), (0.69, 0.33, 0.13), (0.92, 0.75, 0.42))  # fmt: skip
 HAIR_NAMES = ("black", "dark brown", "brown", "red", "blond")
 CLOTHES = ((0.13, 0.15, 0.24), (0.16, 0.32, 0.48), (0.30, 0.55, 0.52), (0.75, 0.68, 0.45), (0.95, 0.91, 0.84))
@@ -26,15 +33,17 @@ GREYING = 0.75  # of the hair's colour that the greatest age takes away
 
 def skin(values: Mapping[str, Tensor]) -> Tensor:
     """(n, 3) linear light."""
-    return tint(SKIN, values["skin"])
+    return tint(SKIN, values["skin"][:, None])
 
 
 def hair(values: Mapping[str, Tensor], share: float = 1.0) -> Tensor:
     """(n, 3) linear light: the factor's colour, which age greys by up to `share` of GREYING."""
-    grey = tint((GREY, GREY), values["age"])
-    return mix(tint(HAIR, values["hair_colour"]), grey, share * GREYING * ramp(values["age"], 0.35, 1))
+    old = values["age"][:, None]
+    return mix(
+        tint(HAIR, values["hair_colour"][:, None]), tint((GREY, GREY), old), share * GREYING * ramp(old, 0.35, 1)
+    )
 
 
 def clothes(values: Mapping[str, Tensor]) -> Tensor:
     """(n, 3) linear light."""
-    return tint(CLOTHES, values["clothes"])
+    return tint(CLOTHES, values["clothes"][:, None])

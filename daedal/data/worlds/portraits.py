@@ -11,8 +11,8 @@ from torch import Tensor
 
 from daedal.data.worlds import glasses, hair, palette, words
 from daedal.data.worlds.anatomy import anatomy
-from daedal.data.worlds.face import DEGREE, add_brows, add_eyes, add_mouth, add_wrinkles, eye_centre, gaze, lip_line
-from daedal.data.worlds.figure import Figure, vector
+from daedal.data.worlds.face import DEGREE, add_brows, add_eyes, add_mouth, add_wrinkles, eye_centres, gaze, lip_line
+from daedal.data.worlds.figure import Figure, row, vector
 from daedal.data.worlds.head import CLASSES, add_bust, add_head
 from daedal.data.worlds.motion import moved
 from daedal.data.worlds.rig import add_rig
@@ -66,26 +66,30 @@ class Portraits(World):
         add_mouth(head, a, values)
         add_wrinkles(head, a, values, host)
         hair.add_hair(head, a, values)
-        hair.add_beard(head, a, values, host)
+        hair.add_beard(head, a, values)
         glasses.add_glasses(head, a, values["glasses"])
-        add_bust(bust, a, values)
+        add_bust(bust, values)
         return Scene(camera(values), light(values), head.builder.bodies(), values["saturation"])
 
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """Landmarks in the world; left and right are the picture's."""
         values = moved(values, moment)
         a, (head, _) = anatomy(values), figures(values)
-        zero, found = 0 * a.eye_x, {}
-        for side, word in ((-1, "left"), (1, "right")):
-            eye = eye_centre(a, side)
-            found[f"{word}_eye"] = eye + apply(gaze(values), vector(zero, 0, 1.05 * a.eye_radius))
-            found[f"{word}_eye_outer"] = a.skin(side * (a.eye_x + 0.85 * a.eye_radius), a.eye_y)
-            found[f"{word}_eye_inner"] = a.skin(side * (a.eye_x - 0.85 * a.eye_radius), a.eye_y)
-            found[f"{word}_mouth_corner"] = lip_line(a, float(side), 0)
-            found[f"{word}_ear"] = vector(side * (a.skull.half[:, 0] + 0.010), -0.008, -0.010)
-        found["nose_tip"] = vector(zero, a.nose_y, a.nose_z + 0.002)
-        found["chin"] = a.chin.centre - vector(zero, a.chin.half[:, 1], 0)
-        return {name: head.place(point) for name, point in found.items()}
+        radius, sides = a.eye_radius, row(a.eye_x, -1, 1)
+        eyes = eye_centres(a) + apply(gaze(values), vector(0.0, 0.0, 1.05 * radius))
+        pairs = {
+            "eye": eyes,
+            "eye_outer": a.skin(sides * (a.eye_x + 0.85 * radius), a.eye_y),
+            "eye_inner": a.skin(sides * (a.eye_x - 0.85 * radius), a.eye_y),
+            "mouth_corner": lip_line(a, sides, 0),
+            "ear": vector(sides * (a.skull.half[..., 0] + 0.010), -0.008, -0.010),
+        }
+        found = {
+            f"{word}_{name}": pair[:, [k]] for name, pair in pairs.items() for k, word in enumerate(("left", "right"))
+        }
+        found["nose_tip"] = vector(0.0, a.nose_y, a.nose_z + 0.002)
+        found["chin"] = a.chin.centre - vector(0.0, a.chin.half[..., 1], 0.0)
+        return {name: head.place(point)[:, 0] for name, point in found.items()}
 
     def caption(self, values: Mapping[str, Tensor]) -> list[str]:
         """One sentence each, which `words.parse` reads."""
@@ -137,4 +141,3 @@ def backdrop(values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     table = torch.tensor(list(palette.BACKDROPS.values()), dtype=values["yaw"].dtype, device=values["yaw"].device)
     chosen = table[values["background"]]
     return chosen[:, 0] * chosen[:, 0], chosen[:, 1] * chosen[:, 1]
-

@@ -150,7 +150,7 @@ class Builder:
 
     def __init__(self, n: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32):
         self.n, self.device, self.dtype = n, device, dtype
-        self._rows: list[dict[str, Tensor]] = []
+        self._rows: list[dict[str, Tensor]] = []  # blocks (b, m, ...)
 
     def add(
         self,
@@ -175,30 +175,40 @@ class Builder:
         """One primitive a picture. `axes` (b, 3, 3) or 3 half sizes; `where` (b,) bool: the pictures that have it."""
         present = torch.ones(self.n, dtype=torch.bool, device=self.device) if where is None else where.to(self.device)
         all_clips = [*clips, *[NO_CLIP] * (CLIPS - len(clips))]
-        self._rows.append(
-            {
-                "kind": torch.where(present, kind, NONE),
-                "axes": self.axes(axes),
-                "origin": self.vector(origin),
-                "shape": self.number(shape),
-                "clip": torch.stack([self._clip(clip) for clip in all_clips], 1),
-                "stencil": self.integer(stencil),
-                "instance": self.integer(instance),
-                "colour": self.vector(colour),
-                "second": self.vector(colour if second is None else second),
-                "texture": self.integer(TEXTURES.index(texture)),
-                "scale": self.vector(scale),
-                "glow": self.number(glow),
-                "gloss": self.number(gloss),
-                "blend": self.integer(blend),
-                "blend_width": self.number(blend_width),
-            }
-        )
-        return len(self._rows) - 1
+        row = {
+            "kind": torch.where(present, kind, NONE),
+            "axes": self.axes(axes),
+            "origin": self.vector(origin),
+            "shape": self.number(shape),
+            "clip": torch.stack([self._clip(clip) for clip in all_clips], 1),
+            "stencil": self.integer(stencil),
+            "instance": self.integer(instance),
+            "colour": self.vector(colour),
+            "second": self.vector(colour if second is None else second),
+            "texture": self.integer(TEXTURES.index(texture)),
+            "scale": self.vector(scale),
+            "glow": self.number(glow),
+            "gloss": self.number(gloss),
+            "blend": self.integer(blend),
+            "blend_width": self.number(blend_width),
+        }
+        return self._append({name: value[:, None] for name, value in row.items()})
+
+    def add_many(self, kind: int, origin: Tensor, axes: Tensor, **same: Any) -> int:
+        """Primitives alike but for origin (b, m, 3) and axes (b, m, 3, 3); the first one's number. Faster than `add`."""
+        number = self.add(kind, origin[:, 0], axes[:, 0], **same)
+        row = {name: v.expand(-1, origin.shape[1], *v.shape[2:]) for name, v in self._rows.pop().items()}
+        self._rows.append({**row, "origin": origin, "axes": axes})
+        return number
+
+    def _append(self, row: dict[str, Tensor]) -> int:
+        number = sum(block["kind"].shape[1] for block in self._rows)
+        self._rows.append(row)
+        return number
 
     def bodies(self) -> Bodies:
         """All that was added."""
-        return Bodies(**{name: torch.stack([row[name] for row in self._rows], 1) for name in self._rows[0]})
+        return Bodies(**{name: torch.cat([row[name] for row in self._rows], 1) for name in self._rows[0]})
 
     def number(self, value: Any) -> Tensor:
         """(b,) of a float or a (b,) tensor."""
