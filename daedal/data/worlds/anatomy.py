@@ -22,7 +22,7 @@ class Solid:
     half: Tensor  # (n, m, 3)
 
     def front(self, x: Tensor, y: Tensor) -> Tensor:
-        """z (n, k) of the foremost one's front at (x, y), each (n, k); beside it, z of its middle."""
+        """z (n, k) of the foremost one's front at (x, y), (n, k) or (n, 1); beside it, z of its middle."""
         (cx, cy, cz), (rx, ry, rz) = self.centre[:, None].unbind(-1), self.half[:, None].unbind(-1)
         across, up = (x[..., None] - cx) / rx, (y[..., None] - cy) / ry
         return (cz + rz * (1 - across * across - up * up).clamp(min=0).sqrt()).amax(-1)
@@ -64,8 +64,7 @@ class Anatomy:
 
     def front(self, x: Tensor | float, y: Tensor | float) -> Tensor:
         """z (n, m) of the skin at (x, y), without the nose."""
-        x, y = torch.broadcast_tensors(x + 0 * self.eye_x, y + 0 * self.eye_x)
-        return self.surface.front(x, y)
+        return self.surface.front(x + 0 * self.eye_x, y + 0 * self.eye_x)
 
     def skin(self, x: Tensor | float, y: Tensor | float, out: Tensor | float = 0.0) -> Tensor:
         """The points (n, m, 3) of the skin at (x, y), `out` before it."""
@@ -82,11 +81,11 @@ def anatomy(values: Mapping[str, Tensor]) -> Anatomy:
     zero = torch.zeros_like(male)
 
     skull = Solid(vector(zero, 0.026 * tall, -0.012), vector(0.0755 * wide, 0.090 * tall, 0.096))
-    face_half = vector(wide * (0.0615 + 0.004 * male + 0.004 * jaw), 0.096 * tall + drop / 2, 0.080)
+    face_half = vector(wide * (0.0610 + 0.005 * male + 0.004 * jaw), 0.096 * tall + drop / 2, 0.080)
     face = Solid(vector(zero, -0.022 * tall - drop / 2, 0.004), face_half)
-    chin_half = vector(0.019 + 0.007 * male + 0.007 * jaw, 0.018 + 0.003 * male, 0.024 + 0.004 * male)
+    chin_half = vector(0.018 + 0.009 * male + 0.007 * jaw, 0.018 + 0.003 * male, 0.024 + 0.004 * male)
     chin = Solid(vector(zero, -0.100 * tall - drop, 0.050), chin_half)
-    jaw_half = vector(wide * (0.047 + 0.007 * male + 0.010 * jaw + 0.003 * old), 0.046 * tall + 0.004 * old, 0.062)
+    jaw_half = vector(wide * (0.046 + 0.010 * male + 0.010 * jaw + 0.003 * old), 0.046 * tall + 0.004 * old, 0.062)
     mandible = Solid(vector(zero, -0.064 * tall - drop - 0.003 * old, 0.010), jaw_half)
     cheer = smile.clamp(min=0)
     cheek_half = vector(0.024 + 0.002 * cheer, 0.022 + 0.002 * cheer, 0.0165 + 0.004 * cheer - 0.002 * old)
@@ -100,10 +99,11 @@ def anatomy(values: Mapping[str, Tensor]) -> Anatomy:
     around = Anatomy(
         skull, face, chin, mandible, cheeks, ridge, Solid.of([skull, face, mandible, chin, cheeks, ridge]),
         eye_x=eye_x, eye_y=zero - 0.001, eye_z=zero, eye_radius=eye_radius, brow_y=brow_y,
-        nose_y=-(0.036 + 0.009 * nose) * tall, nose_z=zero, nose_width=0.0122 * (1 + 0.28 * nose) * (0.92 + 0.16 * male),
+        nose_y=-(0.036 + 0.009 * nose) * tall, nose_z=zero,
+        nose_width=0.0122 * (1 + 0.28 * nose) * (0.92 + 0.16 * male),
         mouth_y=-0.073 * tall - 0.002 * old, mouth_x=0.0255 * (1 + 0.24 * mouth) * (1 + 0.16 * cheer),
-        gap=0.0008 + 0.030 * mouth_open + 0.003 * ramp(smile, 0.2, 1),
-        lift=0.0155 * smile - 0.0010 - 0.0015 * old, lips=0.0056 - 0.0020 * male - 0.0008 * old,
+        gap=0.0008 + 0.030 * mouth_open + 0.007 * ramp(smile, 0.1, 1),
+        lift=0.0110 * smile + 0.0050 * cheer - 0.0010 - 0.0015 * old, lips=0.0056 - 0.0020 * male - 0.0008 * old,
     )  # fmt: skip
     eye_z = torch.maximum(skull.front(eye_x, zero), face.front(eye_x, zero)) + 0.0055 - eye_radius
     nose_z = around.front(zero, around.nose_y) + 0.020 + 0.004 * nose

@@ -36,7 +36,7 @@ def add_eyes(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host: Hos
     iris = {"second": (0.10, 0.06, 0.03), "texture": "noise", "scale": (9.0, 9.0, 9.0)}
     figure.ellipsoid(centres, turned * 1.025, (0.17, 0.10, 0.05), EYES, clips=[(0, 0, -1, -IRIS)], **iris)
     black = (0.004, 0.004, 0.004)
-    figure.ellipsoid(centres, turned * 1.05, black, EYES, clips=[(0, 0, -1, -PUPIL)], gloss=0.45)
+    figure.ellipsoid(centres, turned * 1.05, black, EYES, clips=[(0, 0, -1, -PUPIL)], gloss=0.25)
     _add_lids(figure, a, values, host)
 
 
@@ -64,7 +64,7 @@ def add_brows(figure: Figure, a: Anatomy, values: Mapping[str, Tensor]) -> None:
     x = row(male, 0.0130, 0.0290, 0.0460) + (a.eye_x - 0.0320)
     y = a.brow_y + arch * row(male, 0.0, 1.0, -0.25)
     for side in (-1, 1):
-        figure.chain(a.skin(side * x, y, 0.001), 0.0022 + 0.0022 * male, colour, BROWS, depth=0.004)
+        figure.chain(a.skin(side * x, y, 0.001), 0.0019 + 0.0029 * male, colour, BROWS, depth=0.004)
 
 
 def lip_line(a: Anatomy, places: Tensor, which: int) -> Tensor:
@@ -80,8 +80,8 @@ def lip_line(a: Anatomy, places: Tensor, which: int) -> Tensor:
 def add_mouth(figure: Figure, a: Anatomy, values: Mapping[str, Tensor]) -> None:
     """Lips, the dark between them, and teeth where it is wide enough."""
     tone, male = palette.skin(values), values["masculinity"][:, None]
-    rosy = tone * row(tone, 0.66, 0.30, 0.31) + row(tone, 0.04, 0.0, 0.004)
-    lips = mix(rosy, tone * row(tone, 0.66, 0.46, 0.43), male)
+    rosy = tone * row(tone, 0.60, 0.25, 0.27) + row(tone, 0.04, 0.0, 0.004)
+    lips = mix(rosy, tone * row(tone, 0.60, 0.40, 0.38), male)
     places = row(tone, -1.0, -0.5, 0.0, 0.5, 1.0)
     figure.chain(lip_line(a, places, 1), a.lips * 0.72, lips * 0.85, MOUTH, depth=0.006)
     figure.chain(lip_line(a, places, -1), a.lips, lips, MOUTH, depth=0.007, gloss=0.3)
@@ -103,9 +103,12 @@ def add_wrinkles(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host:
         y = a.brow_y + 0.014 + 0.013 * k + row(old, 0, 0.002, 0)
         knots = a.skin(row(old, -wide, 0, wide), y, -0.0005)
         figure.chain(knots, 0.0002 + 0.0014 * thin, line, SKIN, where=some, blend=host.skull)
-    start = a.skin(sides * (a.nose_width + 0.008), a.nose_y - 0.001, 0.0)
-    end = a.skin(sides * (a.mouth_x + 0.009), a.mouth_y + 0.008 + a.lift * 0.6, 0.0)
-    figure.link(start, end, 0.0003 + 0.0019 * thin, line, SKIN, depth=0.002, where=some)
+    down = row(old, 0.0, 0.5, 1.0)
+    top, low = a.nose_y - 0.001, a.mouth_y + 0.008 + a.lift * 0.6
+    out = a.nose_width + 0.008 + down * (a.mouth_x + 0.001 - a.nose_width)
+    for side in (-1, 1):
+        knots = a.skin(side * out, top + down * (low - top), -0.0006)
+        figure.chain(knots, 0.0003 + 0.0019 * thin, line, SKIN, depth=0.002, where=some)
     bags = a.skin(sides * a.eye_x, a.eye_y - a.eye_radius * 0.78, -0.0035)
     half = vector(a.eye_radius * 0.75, 0.0030 + 0.0015 * old, 0.0065)
     figure.ellipsoid(bags, half, mix(tone, tone * 0.60, old), SKIN, where=some)

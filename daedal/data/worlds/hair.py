@@ -115,7 +115,7 @@ def _add_bun(figure: Figure, a: Anatomy, length: Tensor, look: Look) -> None:
     size = 0.016 + 0.020 * length
     top = a.skull.centre[..., 1] + a.skull.half[..., 1]
     figure.ellipsoid(
-        vector(0.0, top + 0.55 * size, -0.025), vector(size * 1.12, size, size), scale=(3.0, 6.0, 3.0), **look
+        vector(0.0, top + 0.40 * size, -0.025), vector(size * 1.12, size, size), scale=(3.0, 6.0, 3.0), **look
     )
 
 

@@ -45,7 +45,7 @@ def _add_nose(figure: Figure, a: Anatomy, tone: Tensor, face: int) -> None:
     tip = vector(0.0, a.nose_y, a.nose_z - 0.010)
     root = a.skin(0.0, 0.004, -0.002)
     rosy = tone * row(tone, 1.0, 0.93, 0.91)
-    bridge = figure.link(root, tip, wide * 0.62, tone, SKIN, blend=face, blend_width=0.05)
+    bridge = figure.link(root, tip, wide * 0.56, tone, SKIN, blend=face, blend_width=0.12)
     figure.ellipsoid(tip, vector(wide * 0.95, 0.0105, 0.012), rosy, SKIN, blend=bridge, blend_width=0.3, gloss=0.25)
     wings = vector(sides * wide * 0.95, a.nose_y - 0.004, a.nose_z - 0.020)
     figure.ellipsoid(wings, vector(wide * 0.62, 0.0080, 0.0105), rosy, SKIN, blend=face, blend_width=0.04)
@@ -64,11 +64,11 @@ def add_bust(figure: Figure, values: Mapping[str, Tensor]) -> None:
     """Neck, shoulders and collar, which do not turn with the head."""
     tone, cloth, male = palette.skin(values), palette.clothes(values), values["masculinity"][:, None]
     zero = 0 * male
-    figure.link(vector(zero, -0.07, -0.025), vector(zero, -0.19, -0.035), 0.039 + 0.014 * male, tone * 0.92, SKIN)
+    figure.link(vector(zero, -0.07, -0.025), vector(zero, -0.19, -0.035), 0.036 + 0.019 * male, tone * 0.92, SKIN)
     look = {"second": cloth * 0.7, "texture": "fabric", "scale": (30.0, 30.0, 30.0)}
-    broad = vector(0.158 + 0.045 * male, 0.110 + 0.010 * male, 0.085)
+    broad = vector(0.148 + 0.062 * male, 0.108 + 0.014 * male, 0.100)
     figure.ellipsoid(vector(zero, -0.238, -0.040), broad, cloth, CLOTHES, **look)
-    collar = vector(0.053 + 0.016 * male, 0.017, 0.050 + 0.012 * male)
+    collar = vector(0.050 + 0.021 * male, 0.017, 0.047 + 0.017 * male)
     figure.ellipsoid(vector(zero, -0.140, -0.028), collar, cloth * 0.55, CLOTHES)
 
 

@@ -18,7 +18,7 @@ from daedal.data.worlds.motion import moved
 from daedal.data.worlds.rig import add_rig
 from daedal.data.worlds.scene import Builder, Camera, Light, Scene
 from daedal.data.worlds.vectors import apply, rotation
-from daedal.data.worlds.world import Factor, Values, World
+from daedal.data.worlds.world import Factor, World
 
 PIVOT = (0.0, -0.085, -0.020)  # where the neck turns, metres
 BODY = tuple(name for name in CLASSES if name != "background")
@@ -34,11 +34,20 @@ class Portraits(World):
         Factor(
             "identity",
             "shape: head width, head length, jaw width, eye distance, eye size, nose size, mouth width, brow height",
-            -1, 1, size=8,
+            -1,
+            1,
+            size=8,
         ),
-        Factor("skin", "skin colour from light (0) to dark (1)", region=("skin", "hair", "mouth", "beard"), geometry=False),
+        Factor(
+            "skin", "skin colour from light (0) to dark (1)", region=("skin", "hair", "mouth", "beard"), geometry=False
+        ),
         Factor("hair_length", "from cropped (0) to over the shoulders (1); of a bun or mohawk its size"),
-        Factor("hair_colour", "black, dark brown, brown, red, blond at 0, 1/4 ... 1", region=("hair", "brows", "beard"), geometry=False),
+        Factor(
+            "hair_colour",
+            "black, dark brown, brown, red, blond at 0, 1/4 ... 1",
+            region=("hair", "brows", "beard"),
+            geometry=False,
+        ),
         Factor("hair_style", "how the hair is worn", choices=hair.STYLES),
         Factor("glasses", "none or the shape of the glasses", choices=glasses.SHAPES, region=("glasses",)),
         Factor("beard", "none (0), stubble, to a full beard (1)"),
@@ -49,11 +58,24 @@ class Portraits(World):
         Factor("yaw", "degrees that the head is turned to the picture's right", -40, 40),
         Factor("pitch", "degrees that the head looks up", -20, 20),
         Factor("roll", "degrees that the head leans to the picture's right", -20, 20),
-        Factor("light", "degrees that the light comes from the picture's right", -80, 80, region=BODY, geometry=False),
-        Factor("saturation", "of the picture's colours: grey (0), as they are (1), strong (1.5)", 0, 1.5, geometry=False),
-        Factor("background", "colour of the backdrop", choices=tuple(palette.BACKDROPS), region=("background",), geometry=False),
-        Factor("clothes", "colour of the clothes: navy, blue, teal, mustard, cream at 0, 1/4 ... 1", region=("clothes",), geometry=False),
-    )  # fmt: skip
+        Factor("light", "degrees that the light comes from the picture's right", -60, 60, region=BODY, geometry=False),
+        Factor(
+            "saturation", "of the picture's colours: grey (0), as they are (1), strong (1.5)", 0, 1.5, geometry=False
+        ),
+        Factor(
+            "background",
+            "colour of the backdrop",
+            choices=tuple(palette.BACKDROPS),
+            region=("background",),
+            geometry=False,
+        ),
+        Factor(
+            "clothes",
+            "colour of the clothes: navy, blue, teal, mustard, cream at 0, 1/4 ... 1",
+            region=("clothes",),
+            geometry=False,
+        ),
+    )
 
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
         """The scenes of these values; in a clip the head turns, and the mouth talks, from the still onwards."""
@@ -88,7 +110,7 @@ class Portraits(World):
             f"{word}_{name}": pair[:, [k]] for name, pair in pairs.items() for k, word in enumerate(("left", "right"))
         }
         found["nose_tip"] = vector(0.0, a.nose_y, a.nose_z + 0.002)
-        found["chin"] = a.chin.centre - vector(0.0, a.chin.half[..., 1], 0.0)
+        found["chin"] = a.chin.centre + a.chin.half * row(radius, 0, -0.6, 0.8)
         return {name: head.place(point)[:, 0] for name, point in found.items()}
 
     def caption(self, values: Mapping[str, Tensor]) -> list[str]:
@@ -118,7 +140,7 @@ def figures(values: Mapping[str, Tensor]) -> tuple[Figure, Figure]:
 def camera(values: Mapping[str, Tensor]) -> Camera:
     """At 1.3 m, on a level with the face."""
     zero = 0 * values["yaw"]
-    return Camera.looking(vector(zero, -0.004, 1.3), vector(zero, -0.008, 0), zero + 1.3 / 0.152)
+    return Camera.looking(vector(zero, -0.001, 1.3), vector(zero, -0.005, 0), zero + 1.3 / 0.152)
 
 
 def light(values: Mapping[str, Tensor]) -> Light:

@@ -195,7 +195,7 @@ class Builder:
         return self._append({name: value[:, None] for name, value in row.items()})
 
     def add_many(self, kind: int, origin: Tensor, axes: Tensor, **same: Any) -> int:
-        """Primitives alike but for origin (b, m, 3) and axes (b, m, 3, 3); the first one's number. Faster than `add`."""
+        """Primitives that differ in origin (b, m, 3) and axes (b, m, 3, 3) only; the first one's number."""
         number = self.add(kind, origin[:, 0], axes[:, 0], **same)
         row = {name: v.expand(-1, origin.shape[1], *v.shape[2:]) for name, v in self._rows.pop().items()}
         self._rows.append({**row, "origin": origin, "axes": axes})
