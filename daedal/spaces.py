@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -204,6 +204,16 @@ class Vectors:
 
 
 Space = Images | Labels | Vectors
+
+
+def video(image: Images, frames: int) -> Images:
+    """Clips of so many such images: (n, frames, channels, height, width)."""
+    return replace(image, frames=frames)
+
+
+def tokens(words: Sequence[str], length: int) -> Labels:
+    """Texts of `length` tokens, each one of `words`: (n, length)."""
+    return Labels(len(words), (length,), tuple(words))
 
 
 def from_json(record: Mapping[str, Any]) -> Space:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from daedal.spaces import Images, Space
+from daedal.spaces import Images, Labels, Space
 
 
 class Density(Protocol):
@@ -37,7 +37,7 @@ class Column:
     `rows` picks the items of the split out of `values`; an index of `len(values) + i` means item i mirrored.
     """
 
-    values: np.ndarray  # (n, *shape): uint8 or uint16 levels, int64 labels, float32 vectors; may be memory-mapped
+    values: np.ndarray  # (n, *shape): uint8 or uint16 levels, labels as integers, float32 vectors; may be memory-mapped
     space: Space
 
     def gather(self, rows: np.ndarray) -> Tensor:
@@ -50,6 +50,8 @@ class Column:
         if isinstance(self.space, Images):
             numbers = torch.from_numpy(taken.astype(np.float32))
             return numbers.mul_(self.space.cell).sub_(1.0)
+        if isinstance(self.space, Labels):
+            taken = taken.astype(np.int64, copy=False)
         return torch.from_numpy(taken)
 
 
@@ -78,7 +80,10 @@ class Split(Sequence):
 
 @dataclass(frozen=True)
 class Data:
-    """A data set. `source` is what `load_data` was called with, so that a run can be resumed from its folder."""
+    """A data set. `source` is what `load_data` was called with, so that a run can be resumed from its folder.
+
+    The training split of a world may be endless: then it has no `len`, and makes items when they are asked for.
+    """
 
     name: str
     fields: Mapping[str, Space]
@@ -88,10 +93,29 @@ class Data:
     density: Density | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)  # what the loader found: problems, sizes, modes
+    world: Any = None  # of a world: its `Simulator`, which renders any item anew
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}: {space}" for name, space in self.fields.items())
-        return f"Data({self.name!r}, {len(self.train)} train, {len(self.test)} test, {fields})"
+        return f"Data({self.name!r}, {how_many(self.train)} train, {len(self.test)} test, {fields})"
+
+    def finite(self) -> Data:
+        """The same with a finite training split: of an endless world, the items that training sees first."""
+        if not is_endless(self.train):
+            return self
+        from daedal.data.load import load_data
+
+        return load_data(**{**self.source, "endless": False})
+
+
+def is_endless(split: Any) -> bool:
+    """Whether a split makes its items when they are asked for, without end."""
+    return not hasattr(split, "__len__")
+
+
+def how_many(split: Any) -> str:
+    """The number of items of a split, or 'endless'."""
+    return "endless" if is_endless(split) else str(len(split))
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from daedal.declare import Probability
+from annotated_types import Ge, Le
+
+from daedal.declare import PositiveFloat, Probability
 from daedal.options import Option, check_options, options_of
 
 if TYPE_CHECKING:
     from daedal.data.base import Data, Found
 
+Field = Literal["depth", "normal", "stencil", "points", "caption", "flow", "visible"]  # of worlds, besides pictures
 OTHERS = "toy:NAME, mnist:DIR, cifar10:DIR, a folder or .zip of images, a .npy, .npz or .csv file"
 
 
@@ -57,15 +60,45 @@ def _house_numbers() -> None:
     """The digits as if photographed on walls, doors and plates, 32x32: 10,000 unless --limit says otherwise."""
 
 
-def _named(declaration: Callable[..., None], reader: str) -> NamedSource:
+def _world(
+    *,
+    fields: tuple[Field, ...] = (),
+    label: str | None = None,
+    correlation: str | None = None,
+    test_correlation: Annotated[float, Ge(-1), Le(1)] = 0.0,
+    frames: Annotated[int, Ge(2)] | None = None,
+    frame_rate: PositiveFloat = 8.0,
+    shadows: bool = True,
+    endless: bool = False,
+) -> None:
+    """A world.
+
+    Options:
+        fields: more that is known of each picture, such as depth,stencil
+        label: factor with choices that also becomes the field label, which feature nets learn
+        correlation: two factors that vary together and how much, in [-1, 1], such as beard,age,0.8
+        test_correlation: the same of test items; 0 shows who took the one for the other
+        frames: clips of so many frames in place of pictures
+        frame_rate: frames a second
+        shadows: bodies cast shadows
+        endless: training never sees an item twice: each is rendered when it is asked for
+    """
+
+
+def _named(declaration: Callable[..., None], reader: str, summary: str = "") -> NamedSource:
     document = declaration.__doc__ or ""
-    return NamedSource(document.split("\n\n")[0], reader, options_of(declaration, document))
+    return NamedSource(summary or document.split("\n\n")[0], reader, options_of(declaration, document))
 
 
 NAMED: dict[str, NamedSource] = {
     "digits": _named(_digits, "daedal.data.digits:read"),
     "colour-digits": _named(_colour_digits, "daedal.data.coloured:read"),
     "house-numbers": _named(_house_numbers, "daedal.data.house_numbers:read"),
+    "portraits": _named(
+        _world,
+        "daedal.data.worlds.dataset:portraits",
+        "Rendered heads, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
+    ),
 }
 SOURCES = ", ".join([*NAMED, OTHERS])
 
@@ -83,6 +116,16 @@ def owners(option: str) -> list[str]:
 def take(source: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The source's own options, checked and complete, and what else was given. Raises OptionError."""
     options = options_here(source)
+    given = {name: _as_typed(value) if name in _texts(options) else value for name, value in given.items()}
     own = {o.name: o.default for o in options}
     checked = check_options(options, {name: value for name, value in given.items() if name in own}, str(source))
     return own | checked, {name: value for name, value in given.items() if name not in own}
+
+
+def _texts(options: tuple[Option, ...]) -> list[str]:
+    return [o.name for o in options if o.kind.type is str and not o.kind.many]
+
+
+def _as_typed(value: Any) -> Any:
+    """A tuple as it is typed: ("beard", "age", 0.8) is beard,age,0.8."""
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value

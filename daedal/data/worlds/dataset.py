@@ -1,0 +1,133 @@
+"""Worlds as data sets: `load_data("portraits", size=32)` and its options.
+
+Items are those of the indices 0 .. n - 1; which are tested, `daedal.data.worlds.sides` says. What is rendered (see
+`daedal.data.worlds.fields`) lies in the cache, each field by itself, so that asking for one more renders only that.
+With `endless=True` the training split goes on for ever and is rendered on demand, the test split is that of n; an index
+has the same pixels in both. With a `correlation`, test items have their own (`test_correlation`, by default none).
+
+A feature net learns the field `label`; without one it learns the world's first factor with choices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from daedal.data.base import Column, Data
+from daedal.data.build import build
+from daedal.data.fingerprint import fingerprint
+from daedal.data.options import IMAGE_OPTIONS, Options
+from daedal.data.worlds.endless import EndlessSplit
+from daedal.data.worlds.fields import PAIRED, RENDERED
+from daedal.data.worlds.rendering import rendered
+from daedal.data.worlds.simulator import Simulator, correlation_of, find_world
+from daedal.data.worlds.world import World
+from daedal.errors import UsageError, did_you_mean
+
+N, LEAST_N = 10_000, 10
+SIZE, LEAST_SIZE = (32, 32), 8
+
+
+def portraits(options: Options, **own: Any) -> Data:
+    """The portraits, as `load_data` finds them."""
+    return load_world(find_world("daedal.data.worlds.portraits:Portraits"), options, **own)
+
+
+def load_world(
+    world: World,
+    options: Options,
+    *,
+    fields: tuple[str, ...],
+    label: str | None,
+    correlation: str | None,
+    test_correlation: float,
+    frames: int | None,
+    frame_rate: float,
+    shadows: bool,
+    endless: bool,
+) -> Data:
+    """A world as data; the options are those of `daedal.data.sources`. Raises UsageError."""
+    simulator = Simulator(
+        world,
+        _size(world, options),
+        options.seed,
+        frames,
+        frame_rate,
+        shadows,
+        None if correlation is None else correlation_of(world, correlation),
+        test_correlation,
+        None if label is None else _label(world, label),
+        _fields(fields, frames),
+    )
+    n = N if options.n is None else options.n
+    if n < LEAST_N:
+        raise UsageError(f"'n' of {world.name} must be an integer in [{LEAST_N}, inf); got {n}.")
+    data = _endless(simulator, n) if endless else _finite(simulator, n)
+    return replace(data, world=simulator)
+
+
+def _finite(of: Simulator, n: int) -> Data:
+    index = np.arange(n)
+    test = of.sides.is_test(index)
+    columns = _columns(of, index)
+    return build(of.world.name, columns, index[~test], index[test], source={}, notes=_notes(of))
+
+
+def _endless(of: Simulator, n: int) -> Data:
+    index = np.flatnonzero(of.sides.is_test(np.arange(n)))
+    rows = np.arange(len(index))
+    data = build(of.world.name, _columns(of, index), rows[:0], rows, source={}, notes=_notes(of))
+    return replace(data, train=EndlessSplit(of), fingerprint=_fingerprint(of, data))  # type: ignore[arg-type]
+
+
+def _columns(of: Simulator, index: np.ndarray) -> dict[str, Column]:
+    values = of.values(index)
+    return {
+        name: Column(rendered(of, name, index) if name in RENDERED else of.raw(name, values), space)
+        for name, space in of.spaces.items()
+    }
+
+
+def _notes(of: Simulator) -> dict[str, Any]:
+    return {"landmarks": list(of.landmarks)} if "points" in of.fields else {}
+
+
+def _fingerprint(of: Simulator, data: Data) -> str:
+    """Of an endless world: what says how its items look, and the test items, which look otherwise if its code does."""
+    state = hashlib.sha256(json.dumps(of.record()).encode())
+    none = np.arange(0)
+    state.update(fingerprint(data.test.columns, none, data.test.rows).encode())
+    return state.hexdigest()
+
+
+def _size(world: World, options: Options) -> tuple[int, int]:
+    others = tuple(name for name in IMAGE_OPTIONS if name != "size")
+    options.refuse(others, f"is for images that are read, and {world.name} are rendered")
+    size = options.size or SIZE
+    if min(size) < LEAST_SIZE:
+        raise UsageError(
+            f"'size' of {world.name} must be an integer in [{LEAST_SIZE}, 8192], or height x width such as '32x24'; "
+            f"got {size[0] if size[0] == size[1] else f'{size[0]}x{size[1]}'}."
+        )
+    return size
+
+
+def _label(world: World, name: str) -> str:
+    factor = world.factor(name)
+    if not factor.choices:
+        able = [factor.name for factor in world.factors if factor.choices]
+        near = did_you_mean(name, able)
+        raise UsageError(f"'label' of {world.name} must be a factor with choices: {', '.join(able)}; got '{name}'.{near}")
+    return name
+
+
+def _fields(names: tuple[str, ...], frames: int | None) -> tuple[str, ...]:
+    for name in names:
+        if name in PAIRED and frames is None:
+            raise UsageError(f"'{name}' is between two frames; ask for clips with 'frames' (--frames 8).")
+    return tuple(dict.fromkeys(names))
+
