@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from daedal.cli import browse, judge, make
+from daedal.cli import render as worlds
 from daedal.cli.command import Command, register
 from daedal.cli.flags import BUDGET, DATA, OUTPUT, TRAINING, Group, source_group
 from daedal.cli.plugin import find_system
@@ -21,6 +22,7 @@ COMMANDS: dict[str, tuple[Command, tuple[Group, ...], str]] = {  # the function,
     "info": (browse.info, (), "name, summary, capabilities, spaces, paper, options, digits, paper_configuration"),
     "cite": (browse.cite, (), "name, bibtex"),
     "data": (make.data, (DATA,), "n, train, test, fields, problems"),
+    "render": (worlds.render, (), "out, n, pictures, files"),
     "train": (make.train, (BUDGET, TRAINING, DATA), "run, steps, seconds, loss"),
     "sample": (make.sample, (), "files, shape, seed"),
     "evaluate": (judge.evaluate, (DATA,), "metrics: {name: {value, kind, floor, spread, n}}"),

@@ -1,20 +1,20 @@
-"""A bar with time left and loss while a system trains; nothing where stderr is no terminal."""
+"""A bar with time left, and the loss while a system trains; nothing where stderr is no terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 
-class TrainingProgress:
-    """Use as a context; `watch(line, steps)` is called with each line of the log."""
+class _Bar:
+    """Use as a context: the bar is there where stderr is a terminal."""
 
     def __init__(self, title: str):
-        self.title, self.seen, self.bar, self.task = title, 0, None, None
+        self.title, self.bar, self.task = title, None, None
 
-    def __enter__(self) -> TrainingProgress:
+    def __enter__(self) -> Self:
         if sys.stderr.isatty():
             self.bar = _bar()
             self.task = self.bar.add_task(self.title, total=None, loss="")
@@ -25,11 +25,29 @@ class TrainingProgress:
         if self.bar is not None:
             self.bar.stop()
 
-    def watch(self, line: Mapping[str, Any], steps: int) -> None:
-        """Show one line of the log, of a run of so many steps."""
-        self.seen += 1
+    def move(self, done: int, total: int, loss: str = "") -> None:
+        """Show how far it is."""
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, total=steps, completed=line["step"], loss=losses(line))
+            self.bar.update(self.task, total=total, completed=done, loss=loss)
+
+
+class TrainingProgress(_Bar):
+    """`watch(line, steps)` is called with each line of the log, of a run of so many steps."""
+
+    seen = 0
+
+    def watch(self, line: Mapping[str, Any], steps: int) -> None:
+        """Show one line of the log."""
+        self.seen += 1
+        self.move(line["step"], steps, losses(line))
+
+
+class CountProgress(_Bar):
+    """`watch(done, total)` is called as things are made."""
+
+    def watch(self, done: int, total: int) -> None:
+        """Show how many there are."""
+        self.move(done, total)
 
 
 def losses(line: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from daedal.data.grid import image_grid, show
 from daedal.errors import UsageError
-from daedal.play.checkpoint import write_file
+from daedal.places import write_file
 from daedal.play.system import System
 from daedal.spaces import Images, Labels, Space, Vectors
 

@@ -22,7 +22,7 @@ from daedal.errors import UsageError
 from daedal.evaluate.columns import Column, in_order
 from daedal.evaluate.reading import Sentence, read
 from daedal.evaluate.report import STEADY, render, table
-from daedal.play.checkpoint import write_file
+from daedal.places import write_file
 
 FORMAT = 1
 ROWS, REPORT = "rows.json", "report.html"

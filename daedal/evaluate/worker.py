@@ -30,7 +30,7 @@ from daedal.evaluate.handover import take_class, take_data, take_system
 from daedal.evaluate.measure import Material
 from daedal.evaluate.protocol import evaluate
 from daedal.nn.modes import evaluating
-from daedal.play.checkpoint import write_file
+from daedal.places import write_file
 from daedal.play.system import System
 from daedal.spaces import Labels, Vectors
 from daedal.systems.training import train

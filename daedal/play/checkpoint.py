@@ -5,13 +5,11 @@ The JSON of a checkpoint lies under one metadata key, since safetensors writes s
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from daedal.errors import RunError
+from daedal.places import write_file
 
 KEY = "daedal"
 FORMAT = 1
@@ -28,41 +27,6 @@ FORMAT = 1
 
 class Damaged(Exception):
     """A checkpoint file that cannot be used; the message says why."""
-
-
-@contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Errors of the operating system name this path: what was typed, instead of a temporary name."""
-    try:
-        yield
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        raise
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a whole file or none: beside, synced, renamed, the folder synced. Raises OSError, leaving no rest."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with naming(path), beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable (where the system lets a folder be synced)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def checksum(tensors: Mapping[str, Tensor]) -> str:

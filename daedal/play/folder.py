@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 
 from daedal.errors import RunError
-from daedal.play.checkpoint import naming, write_file
+from daedal.places import build_beside, naming, settle, write_file
 
 FORMAT = 1
 
@@ -33,24 +31,15 @@ class RunFolder:
     @classmethod
     def build(cls, target: Path) -> RunFolder:
         """A folder under a temporary name beside its place; what killed processes left there is removed."""
-        for stale in target.parent.glob(f".{target.name}.*-*"):
-            kind, _, process = stale.name.rpartition("-")
-            if kind.endswith((".building", ".replaced")) and process.isdigit() and not psutil.pid_exists(int(process)):
-                shutil.rmtree(stale, ignore_errors=True)
-        building = target.with_name(f".{target.name}.building-{os.getpid()}")
-        shutil.rmtree(building, ignore_errors=True)
+        building = build_beside(target)
         with naming(target):
-            (building / "training").mkdir(parents=True)
+            (building / "training").mkdir()
         return cls(building)
 
     def settle(self, target: Path, overwrite: bool) -> None:
         """Give a whole folder its name. Raises RunError where something else has it."""
         check_free(target, overwrite)
-        aside = target.with_name(f".{target.name}.replaced-{os.getpid()}")
-        if target.exists():
-            target.rename(aside)
-        self.path = self.path.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
+        self.path = settle(self.path, target)
 
     def discard(self) -> None:
         """Remove a folder that was never whole."""

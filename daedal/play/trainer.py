@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from daedal.errors import FULL, Interrupted, RunError, TrainingError, UsageError
+from daedal.places import naming
 from daedal.play import average, checkpoint
 from daedal.play.boards import Boards
 from daedal.play.budget import stage_steps
-from daedal.play.checkpoint import naming
 from daedal.play.compiling import compile_modules, graphs_made
 from daedal.play.folder import RunFolder, check_free, read_settings
 from daedal.play.guard import Guard, check_scalars

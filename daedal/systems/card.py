@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daedal.data.base import Data
-from daedal.play.checkpoint import write_file
+from daedal.places import write_file
 from daedal.play.settings import Run
 from daedal.systems.citation import bibtex, sentence
 from daedal.systems.inspection import resolve

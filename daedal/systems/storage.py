@@ -27,7 +27,7 @@ from daedal.capabilities import capabilities
 from daedal.declare import PositiveFloat, PositiveInt, Recipe
 from daedal.errors import RunError, UsageError
 from daedal.options import Option, check_options, kind_of
-from daedal.play.checkpoint import write_file
+from daedal.places import write_file
 from daedal.play.settings import pick_device
 from daedal.play.system import System
 from daedal.spaces import Space, from_json

@@ -1,0 +1,87 @@
+"""`render`: from a world to a folder that other tools read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge
+
+from daedal.cli.answer import Answer
+from daedal.declare import NonNegativeInt, PositiveFloat, PositiveInt, Seed
+from daedal.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def render(
+    world: str,
+    *,
+    out: str | None = None,
+    n: PositiveInt = 1000,
+    size: str = "64",
+    layout: str = "images",
+    also: tuple[str, ...] = (),
+    by: str | None = None,
+    domain: tuple[str, ...] = (),
+    set: tuple[str, ...] = (),
+    correlation: str | None = None,
+    test: NonNegativeInt | None = None,
+    frames: Annotated[int, Ge(2)] = 16,
+    rate: PositiveFloat = 8.0,
+    format: Literal["webp", "gif", "frames"] = "webp",
+    seed: Seed = 0,
+    first: NonNegativeInt = 0,
+    shadows: bool = True,
+    overwrite: bool = False,
+) -> Answer:
+    """Render a world into a folder, in the conventions that other tools read.
+
+    Arguments:
+        world: portraits
+
+    Options:
+        out: folder to write; it is whole or not there
+        n: pictures, pairs or clips; where there is a test split, those for training
+        size: N or HxW pixels, at least 8
+        layout: where pictures go: images, classes (ImageFolder), unpaired or paired (trainA, trainB), sides (pix2pix),
+            clips
+        also: what is written beside: masks, instances, boxes, depth, depth-png, normals, normals-png, flow, visible,
+            captions, metadata, factors; repeatable, or with commas
+        by: factor whose choices are the folders of --layout classes
+        domain: one side of a translation: smile=1, or an output (rgb, stencil, depth, normal); typed twice
+        set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas
+        correlation: two factors that vary together, and how much: FIRST,SECOND,STRENGTH
+        test: pictures of the test split; default: a tenth of --n
+        frames: of a clip
+        rate: frames a second
+        format: of clips: webp (lossless), gif (256 colours), or folders of frames
+        seed: of the endless world that the pictures are items of
+        first: index of the first item
+        shadows: cast shadows
+        overwrite: replace what was rendered in --out before
+    """
+    if out is None:
+        raise UsageError(f"Say where to, such as --out {world}.")
+    from daedal.cli.progress import CountProgress
+    from daedal.data.worlds.catalogue import find_world
+    from daedal.data.worlds.write import write
+
+    with CountProgress(f"rendering {world}") as progress:
+        written = write(
+            find_world(world), out, n=n, size=size, layout=layout, truths=_words(also), by=by, domains=domain,
+            settings=set, correlation=correlation, test=test, frames=frames, rate=rate, format=format, seed=seed,
+            first=first, shadows=shadows, overwrite=overwrite, watch=progress.watch,
+        )  # fmt: skip
+    record = {"out": str(written.out), "n": n, "pictures": written.pictures, "files": written.files}
+
+    def show(console: Console) -> None:
+        text = f"{written.out}: {len(written.files)} files of {written.pictures} rendered pictures"
+        console.print(text, markup=False, soft_wrap=True)
+
+    return Answer(record, show)
+
+
+def _words(texts: tuple[str, ...]) -> list[str]:
+    """What was typed in several flags, or in one with commas."""
+    return [word.strip() for text in texts for word in text.split(",")]

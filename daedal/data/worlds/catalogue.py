@@ -1,0 +1,21 @@
+"""The worlds by name. Imports no torch, and a world only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from daedal.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from daedal.data.worlds.world import World
+
+WORLDS = {"portraits": "daedal.data.worlds.portraits:Portraits"}  # name -> module:class
+
+
+def find_world(name: str) -> World:
+    """The world of a name. Raises UsageError that lists what there is."""
+    if name not in WORLDS:
+        raise UsageError(f"'{name}' is no world; the worlds are {', '.join(WORLDS)}.{did_you_mean(name, list(WORLDS))}")
+    module, _, kind = WORLDS[name].partition(":")
+    return getattr(importlib.import_module(module), kind)()

@@ -1,0 +1,111 @@
+"""Factors that are set instead of drawn, as they are typed: `glasses=round`, `smile=0.8`, `yaw=-10..10`, `shape=.1:.9`.
+
+A number keeps every item at it; a range `low..high` is what the factor then varies over, each item at its own place; a
+choice is one of the factor's names; of several numbers in a factor, `:` lies between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from daedal.data.worlds.world import Correlation, Factor, Values, World
+from daedal.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A factor at a value, or over a part of its range."""
+
+    factor: Factor
+    low: tuple[float, ...]  # of each number in it; of a choice, its index
+    high: tuple[float, ...]
+
+    def apply(self, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """The factor's values of items whose drawn values these are."""
+        drawn = values[self.factor.name]
+        low, high = (torch.tensor(v, dtype=drawn.dtype).expand(len(drawn), -1) for v in (self.low, self.high))
+        if self.low != self.high:
+            place = (drawn.reshape(len(drawn), -1) - self.factor.low) / (self.factor.high - self.factor.low)
+            low = low + place * (high - low)
+        return low.reshape(drawn.shape).clone()
+
+
+def parse_settings(world: World, texts: Sequence[str]) -> dict[str, Setting]:
+    """The settings of texts `factor=value`, also several in one with commas. Raises UsageError."""
+    settings = {}
+    for part in (part.strip() for text in texts for part in text.split(",")):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or not name or not value:
+            factor = world.factors[0].name
+            raise UsageError(f"'{part}' sets nothing; write a factor and its value, such as '{factor}=...'.")
+        settings[name] = _setting(world, world.factor(name), value)
+    return settings
+
+
+def with_settings(values: Values, settings: Mapping[str, Setting]) -> Values:
+    """Drawn values with those that are set."""
+    return values | {name: setting.apply(values) for name, setting in settings.items()}
+
+
+def parse_correlation(world: World, text: str | None) -> Correlation | None:
+    """The correlation that `first,second,strength` means. Raises UsageError."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or parts[0] == parts[1]:
+        raise UsageError(f"'correlation' is two factors and a strength, such as 'age,beard,0.8'; got '{text}'.")
+    strength = _number(parts[2])
+    if strength is None or not -1 <= strength <= 1:
+        raise UsageError(f"The strength of a correlation must be in [-1, 1]; got '{parts[2]}'.")
+    first, second = world.factor(parts[0]), world.factor(parts[1])
+    if first.size != second.size:
+        raise UsageError(f"'{first.name}' and '{second.name}' cannot be correlated: they have different sizes.")
+    return Correlation(first.name, second.name, strength)
+
+
+def value_words(factor: Factor, value: torch.Tensor) -> str | float | list[float]:
+    """One item's value of a factor, as people and JSON read it."""
+    if factor.choices:
+        return factor.choices[int(value)]
+    numbers = [float(f"{v:.9g}") for v in value.reshape(-1).tolist()]  # what a float32 holds
+    return numbers if value.ndim else numbers[0]
+
+
+def _setting(world: World, factor: Factor, text: str) -> Setting:
+    if factor.choices:
+        if text not in factor.choices:
+            near = did_you_mean(text, factor.choices)
+            raise UsageError(
+                f"'{factor.name}' of {world.name} must be one of {', '.join(factor.choices)}; got '{text}'.{near}"
+            )
+        index = (float(factor.choices.index(text)),)
+        return Setting(factor, index, index)
+    low, dots, high = text.partition("..")
+    ends = [_numbers(factor, part) for part in ((low, high) if dots else (low,))]
+    if any(end is None for end in ends):
+        kind = "a number" if factor.size == 1 else f"{factor.size} numbers with ':' between, each"
+        raise UsageError(
+            f"'{factor.name}' of {world.name} must be {kind} in [{factor.low:g}, {factor.high:g}], "
+            f"or a range such as {factor.low:g}..{factor.high:g}; got '{text}'."
+        )
+    return Setting(factor, ends[0], ends[-1])  # type: ignore[arg-type]
+
+
+def _numbers(factor: Factor, text: str) -> tuple[float, ...] | None:
+    """The factor's numbers, one standing for all; None where they are not that or out of range."""
+    found = [_number(part) for part in text.split(":")]
+    if len(found) == 1:
+        found = found * factor.size
+    if len(found) != factor.size or any(v is None or not factor.low <= v <= factor.high for v in found):
+        return None
+    return tuple(found)  # type: ignore[arg-type]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

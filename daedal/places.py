@@ -1,0 +1,69 @@
+"""Files and folders that are whole or not there: made under a temporary name beside their place, and renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the operating system name this path: what was typed, instead of a temporary name."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a whole file or none: beside, synced, renamed, the folder synced. Raises OSError, leaving no rest."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with naming(path), beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable (where the system lets a folder be synced)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def build_beside(target: Path) -> Path:
+    """An empty folder under a temporary name beside its place; what killed processes left there is removed."""
+    import psutil
+
+    for stale in target.parent.glob(f".{target.name}.*-*"):
+        kind, _, process = stale.name.rpartition("-")
+        if kind.endswith((".building", ".replaced")) and process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(stale, ignore_errors=True)
+    building = target.with_name(f".{target.name}.building-{os.getpid()}")
+    shutil.rmtree(building, ignore_errors=True)
+    with naming(target):
+        building.mkdir(parents=True)
+    return building
+
+
+def settle(building: Path, target: Path) -> Path:
+    """Give a whole folder its name; what had it before is replaced."""
+    aside = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+    if target.exists():
+        target.rename(aside)
+    place = building.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+    return place
