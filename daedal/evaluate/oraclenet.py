@@ -1,9 +1,9 @@
 """The net of an oracle: one trunk, a head for the factors and a small U-Net upwards for the classes of the pixels.
 
 Residual convolutions (He et al. 2015, arXiv:1512.03385) on maps of 32, 16, 8 and 4 pixels a side, batch-normalised
-(Ioffe and Szegedy 2015, arXiv:1502.03167). A picture of 64 pixels enters with each 2x2 pixels as one of 12 channels, and
-its classes leave in the same way (Shi et al. 2016, arXiv:1609.05158), so that no convolution runs at the full size. The
-factors are read from the last map without pooling, since where things are is most of what there is to know.
+(Ioffe and Szegedy 2015, arXiv:1502.03167). A picture of 64 pixels enters with each 2x2 pixels as one of 12 channels,
+and its classes leave in the same way (Shi et al. 2016, arXiv:1609.05158), so that no convolution runs at the full size.
+The factors are read from the last map without pooling, since where things are is most of what there is to know.
 
 >>> net = OracleNet(size=64, numbers=5, choices=(3, 2), classes=4)
 >>> numbers, choices, classes = net(torch.zeros(7, 3, 64, 64))
@@ -14,6 +14,7 @@ factors are read from the last map without pooling, since where things are is mo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -35,12 +36,13 @@ class OracleNet(nn.Module):
         sides = [side for side in WIDTHS if side <= size]
         widths = [WIDTHS[side] for side in sides]
         self.stem = _conv(3 * self.fold**2, widths[0])
-        self.down = nn.ModuleList(_Stage(a, b) for a, b in zip(widths, widths[1:], strict=False))
-        self.up = nn.ModuleList(_Merge(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths))
         self.classes = nn.Conv2d(widths[0], classes * self.fold**2, 1)
         self.narrow = _conv(widths[-1], 32, 1)
         self.hidden = nn.Sequential(nn.Linear(32 * 16, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU())
         self.factors = nn.Linear(HIDDEN, sum(self.split))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
         """Everything at once."""

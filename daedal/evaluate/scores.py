@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def r2(predicted: Tensor, true: Tensor) -> Tensor:
-    """Share of each number's variance that predictions (n, d) explain, float64 (d,); NaN of a number that is constant."""
+    """Share of each number's variance that predictions (n, d) explain, float64 (d,); NaN where it is constant."""
     predicted, true = predicted.double(), true.double()
     total = (true - true.mean(0)).square().sum(0)
     return torch.where(total > 0, 1 - (true - predicted).square().sum(0) / total, torch.nan)
@@ -25,7 +25,7 @@ def accuracy(log_probs: Tensor, true: Tensor) -> float:
 
 
 def iou(predicted: Tensor, true: Tensor, classes: int) -> Tensor:
-    """Of each class, pixels that are both over pixels that are either, float64 (classes,); NaN where there is neither."""
+    """Of each class, pixels that are both over pixels that are either, float64 (classes,); NaN without any."""
     pairs = torch.bincount(classes * true.flatten() + predicted.flatten(), minlength=classes**2)
     counts = pairs.view(classes, classes).double()
     both = counts.diagonal()
