@@ -20,7 +20,7 @@ from benchmarks.scenes.street import street
 from daedal.data.worlds.render import render
 from daedal.data.worlds.scene import Scene
 
-BATCH = 16
+BATCH = 64
 WORKERS = 2
 CASES = {  # world, size, shadows: pictures a second asked for
     ("portraits", 64, False): 150,
@@ -74,7 +74,7 @@ def profile(world: str, size: int, shadows: bool) -> dict[str, float]:
 
 def main() -> None:
     torch.set_num_threads(2)
-    batches = 1 if "--quick" in sys.argv else 3
+    batches = 1 if "--quick" in sys.argv else 2
     context = get_context("spawn")
     with ProcessPoolExecutor(WORKERS, context, partial(torch.set_num_threads, 1)) as pool:
         product = matrix_product()

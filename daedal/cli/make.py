@@ -47,7 +47,8 @@ def train(
 
     Arguments:
         name: a system, such as vae; `daedal list` shows all
-        source: digits, toy:NAME, mnist:DIR, cifar10:DIR, or a folder, zip, array or table of yours
+        source: digits, colour-digits, house-numbers, photographs, toy:NAME, mnist:DIR, cifar10:DIR, or a folder, zip,
+            array or table of yours
 
     Options:
         x: field of the data that is modelled; default: x
@@ -188,7 +189,8 @@ def data(source: str, *, out: str | None = None, reading: dict[str, Any] | None 
     """Describe a data source and check every item of it, before any training.
 
     Arguments:
-        source: digits, toy:NAME, mnist:DIR, cifar10:DIR, or a folder, zip, array or table of yours
+        source: digits, colour-digits, house-numbers, photographs, toy:NAME, mnist:DIR, cifar10:DIR, or a folder, zip,
+            array or table of yours
 
     Options:
         out: .png file for a sheet of some of its items; default: in the cache

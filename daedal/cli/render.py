@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from daedal.cli.answer import Answer
 from daedal.declare import NonNegativeInt, PositiveFloat, PositiveInt, Seed
@@ -26,9 +26,10 @@ def render(
     domain: tuple[str, ...] = (),
     set: tuple[str, ...] = (),
     correlation: str | None = None,
+    test_correlation: Annotated[float, Ge(-1), Le(1)] = 0.0,
     test: NonNegativeInt | None = None,
     frames: Annotated[int, Ge(2)] = 16,
-    rate: PositiveFloat = 8.0,
+    frame_rate: PositiveFloat = 8.0,
     format: Literal["webp", "gif", "frames"] = "webp",
     seed: Seed = 0,
     first: NonNegativeInt = 0,
@@ -47,14 +48,15 @@ def render(
         layout: where pictures go: images, classes (ImageFolder), unpaired or paired (trainA, trainB), sides (pix2pix),
             clips
         also: what is written beside: masks, instances, boxes, depth, depth-png, normals, normals-png, flow, visible,
-            captions, metadata, factors; repeatable, or with commas
+            landmarks, captions, metadata, factors; repeatable, or with commas
         by: factor whose choices are the folders of --layout classes
         domain: one side of a translation: smile=1, or an output (rgb, stencil, depth, normal); typed twice
         set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas
-        correlation: two factors that vary together, and how much: FIRST,SECOND,STRENGTH
+        correlation: two factors that vary together and how much, in [-1, 1], such as beard,age,0.8
+        test_correlation: the same of the test split; 0 shows who took the one for the other
         test: pictures of the test split; default: a tenth of --n
         frames: of a clip
-        rate: frames a second
+        frame_rate: frames a second
         format: of clips: webp (lossless), gif (256 colours), or folders of frames
         seed: of the endless world that the pictures are items of
         first: index of the first item
@@ -64,14 +66,20 @@ def render(
     if out is None:
         raise UsageError(f"Say where to, such as --out {world}.")
     from daedal.cli.progress import CountProgress
-    from daedal.data.worlds.catalogue import find_world
+    from daedal.data.worlds.catalogue import check_world
+    from daedal.data.worlds.layouts import check_layout
+
+    truths = _words(also)
+    check_world(world)
+    check_layout(layout, truths, domain, by)  # before torch is imported
     from daedal.data.worlds.write import write
 
     with CountProgress(f"rendering {world}") as progress:
         written = write(
-            find_world(world), out, n=n, size=size, layout=layout, truths=_words(also), by=by, domains=domain,
-            settings=set, correlation=correlation, test=test, frames=frames, rate=rate, format=format, seed=seed,
-            first=first, shadows=shadows, overwrite=overwrite, watch=progress.watch,
+            world, out, n=n, size=size, layout=layout, truths=truths, by=by, domains=domain,
+            settings=set, correlation=correlation, test_correlation=test_correlation, test=test, frames=frames,
+            frame_rate=frame_rate, format=format, seed=seed, first=first, shadows=shadows, overwrite=overwrite,
+            watch=progress.watch,
         )  # fmt: skip
     record = {"out": str(written.out), "n": n, "pictures": written.pictures, "files": written.files}
 

@@ -130,7 +130,7 @@ def decode_share(read: Read, job: Job, file: BinaryIO, first: int, names: Sequen
         placed = None if levels is None else layout.place(levels)
         if placed is not None:
             item[...] = placed
-            outcome = outcome._replace(digest=hashlib.sha256(item).hexdigest())
+            outcome = outcome._replace(digest=hashlib.sha256(item.data).hexdigest())
         outcomes.append(outcome)
     file.seek(first * layout.bytes)
     write_whole(file, share)

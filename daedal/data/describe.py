@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from daedal.data.base import Column, Data
+from daedal.data.base import Column, Data, is_endless
 from daedal.data.fingerprint import item_digests
 from daedal.data.names import printable
 from daedal.data.sheet import contact_sheet
@@ -28,8 +28,8 @@ class Description:
     """What a data set holds. `str()` is plain text, `rich.print` a table, `to_json()` a dict."""
 
     name: str
-    n: int  # items, mirrored copies not counted
-    train: int  # rows of the training split, mirrored copies counted
+    n: int  # items, mirrored copies not counted; of an endless world those of the test split
+    train: int | None  # rows of the training split, mirrored copies counted; None: it is endless
     test: int
     fields: Mapping[str, Mapping[str, Any]]  # spaces as JSON
     ranges: Mapping[str, tuple[float, float]]  # of levels (images) or numbers (vectors)
@@ -43,6 +43,7 @@ class Description:
     sizes: Mapping[str, int] = field(default_factory=dict)  # "HEIGHTxWIDTH" in the files: images
     modes: Mapping[str, int] = field(default_factory=dict)  # Pillow's modes in the files: images
     entropy: float | None = None  # nats, of a known density
+    credits: Mapping[str, str] = field(default_factory=dict)  # author and licence of what was published by others
 
     def to_json(self) -> dict[str, Any]:
         """Everything, JSON-able."""
@@ -71,7 +72,7 @@ class Description:
 
     def _lines(self) -> list[tuple[str, str]]:
         """Words and what they mean here, those that have nothing to say left out."""
-        lines = [("data", printable(self.name)), ("items", f"{self.n}: {self.train} training, {self.test} test")]
+        lines = [("data", printable(self.name)), ("items", self._items())]
         lines += [(f"field {name}", _space(space, self.ranges.get(name))) for name, space in self.fields.items()]
         lines += [(f"classes of {name}", _counted(counts)) for name, counts in self.classes.items()]
         lines += [("sizes in the files", _counted(self.sizes)), ("modes in the files", _counted(self.modes))]
@@ -82,10 +83,16 @@ class Description:
             lines.append(("not used", f"{self.unused} images of the published validation split"))
         if self.entropy is not None:
             lines.append(("entropy", f"{self.entropy:.4f} nats"))
+        lines += [(f"credit of {name}", printable(credit)) for name, credit in self.credits.items()]
         lines.append(("fingerprint", self.fingerprint))
         if self.problems:
             lines.append(("problems", f"{len(self.problems)}; {self.skipped} items are left out:"))
         return [line for line in lines if line[1]]
+
+    def _items(self) -> str:
+        if self.train is None:
+            return f"endless training items, made when they are asked for, and {self.test} test (described here)"
+        return f"{self.n}: {self.train} training, {self.test} test"
 
     def _problem_lines(self) -> list[str]:
         more = len(self.problems) - SHOWN
@@ -100,8 +107,9 @@ def describe(data_or_source: Any, **options: Any) -> Description:
     where nothing can be loaded at all: an unknown source or option, no images, several sizes.
     """
     data = data_or_source if isinstance(data_or_source, Data) else _load(data_or_source, options)
-    rows = {name: np.asarray(split.rows) for name, split in (("train", data.train), ("test", data.test))}
-    columns = data.train.columns
+    endless = is_endless(data.train)
+    rows = {"train": np.arange(0) if endless else np.asarray(data.train.rows), "test": np.asarray(data.test.rows)}
+    columns = data.test.columns
     n = len(columns["x"].values)
     items = np.unique(np.concatenate([rows["train"], rows["test"]]) % n)
     digests = item_digests(columns["x"].values)
@@ -111,7 +119,7 @@ def describe(data_or_source: Any, **options: Any) -> Description:
     return Description(
         name=data.name,
         n=len(items),
-        train=len(data.train),
+        train=None if endless else len(data.train),
         test=len(data.test),
         fields={name: space.to_json() for name, space in data.fields.items()},
         ranges={name: _range(column) for name, column in columns.items() if not isinstance(column.space, Labels)},
@@ -125,6 +133,7 @@ def describe(data_or_source: Any, **options: Any) -> Description:
         sizes=notes.get("sizes", {}),
         modes=notes.get("modes", {}),
         entropy=None if data.density is None else data.density.entropy,
+        credits=notes.get("credits", {}),
     )
 
 

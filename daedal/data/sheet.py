@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from daedal.data.base import Data
+from daedal.data.base import Data, is_endless
 from daedal.data.grid import VISIBLE, image_grid, new_figure, to_picture
 from daedal.data.names import printable
 from daedal.spaces import Images, Labels, Vectors
@@ -26,12 +27,19 @@ POINTS = 5000
 
 
 def contact_sheet(data: Data, path: str | os.PathLike[str] | None = None) -> Image.Image:
-    """A picture of the training split, saved as a PNG if `path` is given: images by class; points, or histograms.
+    """A picture of the training split, saved as a PNG if `path` is given: images by class; of a world, a row for each
+    factor; points, or histograms.
 
     Which items are shown is fixed: evenly spaced ones, of every class where there are classes.
     """
     space = data.fields["x"]
-    if isinstance(space, Images):
+    if is_endless(data.train):
+        data = replace(data, train=data.train[: PER_ROW * ROWS])
+    if data.world is not None:
+        from daedal.data.worlds.sheet import world_sheet
+
+        sheet = world_sheet(data.world, _title(data))
+    elif isinstance(space, Images):
         sheet = _image_sheet(data)
     elif isinstance(space, Vectors):
         sheet = _points(data) if space.dim <= 2 else _histograms(data, space.dim)
@@ -44,9 +52,9 @@ def contact_sheet(data: Data, path: str | os.PathLike[str] | None = None) -> Ima
 
 def _image_sheet(data: Data) -> Image.Image:
     rows = _rows_by_class(data)
-    tiles = [(caption, [_tile(x) for x in data.train.gather(items, ["x"])["x"]]) for caption, items in rows]
+    tiles = [(caption, [tile(x) for x in data.train.gather(items, ["x"])["x"]]) for caption, items in rows]
     font = ImageFont.load_default(14)
-    wide, tall = (max(tile.size[k] for _, row in tiles for tile in row) + GAP for k in (0, 1))
+    wide, tall = (max(one.size[k] for _, row in tiles for one in row) + GAP for k in (0, 1))
     indent = max([0, *(int(font.getlength(caption)) + MARGIN for caption, _ in tiles if caption)])
     columns = max(len(row) for _, row in tiles)
     title = _title(data)
@@ -58,13 +66,14 @@ def _image_sheet(data: Data) -> Image.Image:
     for r, (caption, row) in enumerate(tiles):
         y = top + r * max(tall, LINE)
         draw.text((MARGIN, y + (max(tall, LINE) - LINE) // 2), caption, FAINT, font)
-        for k, tile in enumerate(row):
-            sheet.paste(tile, (MARGIN + indent + k * wide, y))
+        for k, one in enumerate(row):
+            sheet.paste(one, (MARGIN + indent + k * wide, y))
     return sheet
 
 
 def _title(data: Data) -> str:
-    splits = f"{len(data.train)} training and {len(data.test)} test items"
+    many = "endless" if data.source.get("endless") else len(data.train)
+    splits = f"{many} training and {len(data.test)} test items"
     space = data.fields["x"]
     shape = ""
     if isinstance(space, Images):
@@ -99,18 +108,18 @@ def _spread(items: np.ndarray, most: int) -> np.ndarray:
     return items[np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)]
 
 
-def _tile(x: torch.Tensor) -> Image.Image:
+def tile(x: torch.Tensor) -> Image.Image:
     """One image (c, h, w), or the first frame of a clip, near the size of a tile; alpha over a chequered ground."""
     x = x[0] if x.ndim == 4 else x
     side = max(x.shape[-2:])
-    tile = image_grid(x[None], scale=max(1, round(VISIBLE / side)), padding=0)
+    picture = image_grid(x[None], scale=max(1, round(VISIBLE / side)), padding=0)
     if side > LARGEST_TILE:
-        tile.thumbnail((LARGEST_TILE, LARGEST_TILE), Image.Resampling.LANCZOS)
-    if tile.mode == "RGBA":
-        y, k = np.indices((tile.height, tile.width)) // 6
+        picture.thumbnail((LARGEST_TILE, LARGEST_TILE), Image.Resampling.LANCZOS)
+    if picture.mode == "RGBA":
+        y, k = np.indices((picture.height, picture.width)) // 6
         ground = np.where((y + k) % 2, 255, 220).astype(np.uint8)
-        return Image.composite(tile.convert("RGB"), Image.fromarray(ground).convert("RGB"), tile.getchannel("A"))
-    return tile
+        return Image.composite(picture.convert("RGB"), Image.fromarray(ground).convert("RGB"), picture.getchannel("A"))
+    return picture
 
 
 def _points(data: Data) -> Image.Image:

@@ -60,6 +60,15 @@ def _house_numbers() -> None:
     """The digits as if photographed on walls, doors and plates, 32x32: 10,000 unless --limit says otherwise."""
 
 
+def _photographs(*, crops: Literal["random", "grid"] = "random", only: tuple[str, ...] = ()) -> None:
+    """Crops, 64x64 unless --size says otherwise, of the photographs that installed packages carry.
+
+    Options:
+        crops: at random positions (2,000 of them unless --limit says otherwise), or side by side on a grid
+        only: photograph to use; repeatable; default: all that are installed
+    """
+
+
 def _world(
     *,
     fields: tuple[Field, ...] = (),
@@ -94,6 +103,7 @@ NAMED: dict[str, NamedSource] = {
     "digits": _named(_digits, "daedal.data.digits:read"),
     "colour-digits": _named(_colour_digits, "daedal.data.coloured:read"),
     "house-numbers": _named(_house_numbers, "daedal.data.house_numbers:read"),
+    "photographs": _named(_photographs, "daedal.data.photographs:read"),
     "portraits": _named(
         _world,
         "daedal.data.worlds.dataset:portraits",

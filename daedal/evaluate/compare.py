@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from daedal.data.base import Data
+from daedal.data.base import Data, is_endless
 from daedal.errors import Interrupted, RunError, UsageError
 from daedal.evaluate import progress
 from daedal.evaluate.columns import in_order
@@ -66,6 +66,8 @@ def compare(
     given = (given,) if isinstance(given, str) else tuple(given)
     chosen = contenders(names_or_systems, data, x, given, options or {})
     check_enough(data, data.fields.get(x))
+    if is_endless(data.train):
+        raise UsageError("A comparison gives all systems the same training items; leave out 'endless' (--endless).")
     folder = make_folder(out, data, overwrite)
     threads = threads or int(os.environ.get("OMP_NUM_THREADS") or cores())
     terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))

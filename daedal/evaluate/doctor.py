@@ -70,7 +70,7 @@ def examine(path: str | Path, *, data: Data | None = None, system: type[System] 
     found, unseen = diagnose(history, description), None
     broke = any(finding.code == "not-finite" for finding in found)  # what is kept is from before, and ails of nothing
     try:
-        found += [] if broke else check_up(path, data or _data_of(path), history, description, system)
+        found += [] if broke else check_up(path, (data or _data_of(path)).finite(), history, description, system)
     except UsageError as reason:
         unseen = str(reason)
     unique = {finding.code: finding for finding in reversed(found)}

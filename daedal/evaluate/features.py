@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,8 +56,14 @@ class FeatureSpace:
 def label_field(data: Data, x: str) -> str | None:
     """The field that a classifier learns: `label`, else the first of plain class indices; None where there is none."""
     fields = {name: space for name, space in data.fields.items() if name != x}
-    plain = [name for name, s in fields.items() if isinstance(s, Labels) and s.shape == () and s.classes > 1]
+    plain = [name for name, s in fields.items() if isinstance(s, Labels) and s.shape == () and _differs(data, name)]
     return "label" if "label" in plain else next(iter(plain), None)
+
+
+def _differs(data: Data, label: str) -> bool:
+    """Whether training items are of several classes: photographs that test, for one, are in no training split."""
+    items = np.linspace(0, len(data.train) - 1, min(len(data.train), 1000)).astype(np.int64)
+    return len(data.train.gather(items, [label])[label].unique()) > 1
 
 
 def space_name(data: Data, x: str) -> str | None:

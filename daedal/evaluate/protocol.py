@@ -51,7 +51,7 @@ def evaluate(
     environment variable DAEDAL_INCEPTION adds both to the default. Neither the system nor the global random state
     is changed. Raises ValueError for unknown names, a size out of range, or data that the system was not made for.
     """
-    seed = check_seed(seed, "evaluate")
+    seed, data = check_seed(seed, "evaluate"), data.finite()
     names, inception = _inception(metrics)
     trial = Trial(system, data, n, seed)
     found = Metrics(trial, inception)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from daedal.spaces import Space, Vectors
 
+FIRST = 10_000  # items of an endless split that are looked at
+
 
 class Standardise(nn.Module):
     """(x - mean) / scale, per coordinate, for `Vectors`; the identity for other spaces.
@@ -27,10 +29,14 @@ class Standardise(nn.Module):
             self.register_buffer("scale", torch.ones(space.shape))
 
     def fit(self, items: Any, field: str) -> None:
-        """Learn mean and standard deviation from a split of `Data`; a constant coordinate keeps scale 1."""
+        """Learn mean and standard deviation from a split of `Data`, of an endless one from its first items.
+
+        A constant coordinate keeps scale 1.
+        """
         if not self.active:
             return
-        x = items.gather(range(len(items)), (field,))[field].double()
+        n = len(items) if hasattr(items, "__len__") else FIRST
+        x = items.gather(range(n), (field,))[field].double()
         scale = x.std(0, correction=0)
         self.mean.copy_(x.mean(0))
         self.scale.copy_(torch.where(scale > 1e-12, scale, torch.ones_like(scale)))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from daedal.errors import UsageError
 from daedal.options import check_seed
-from daedal.play.stream import Items
+from daedal.play.stream import Items, count
 from daedal.play.system import System
 from daedal.spaces import Images, Space
 
@@ -106,7 +106,7 @@ class Run:
 
 def check_enough(data: Trainable, x: Space | None) -> None:
     """Raise UsageError for too few training items, with what would give more; `x` is the space to model."""
-    n, source = len(data.train), data.source
+    n, source = count(data.train), data.source
     if n >= MINIMUM_ITEMS:
         return
     more = "raise --limit" if source.get("n") else f"add {'images' if isinstance(x, Images) else 'items'}"

@@ -2,17 +2,19 @@
 
 A seat is one micro-batch of one rank. Draw d of a stage takes rows d*B .. (d+1)*B of the endless row of
 permutations (an uneven rest of an epoch is dropped), and each seat its share of them. So the whole state is the
-number of draws.
+number of draws. Of endless items draw d takes items d*B .. (d+1)*B, so that no stage sees one twice.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from daedal.errors import UsageError
 from daedal.play.seeds import ORDER, address
 from daedal.play.turn import Batch
 
@@ -21,13 +23,25 @@ CHUNK = 4096  # items of one batch of `epoch()`
 
 
 class Items(Protocol):
-    """What is trained on: a split of `Data`, or anything that counts and gathers like one."""
+    """What is trained on: a split of `Data`, or anything that counts and gathers like one; endless ones have no len."""
 
     def __len__(self) -> int: ...
 
     def gather(self, indices: Any, fields: Any = None) -> dict[str, Tensor]:
         """The items of `indices`, stacked by field."""
         ...
+
+
+def count(items: Items) -> float:
+    """How many items there are: infinity where they are endless."""
+    return len(items) if hasattr(items, "__len__") else math.inf
+
+
+def finite_count(items: Items) -> int:
+    """How many items there are, for a system that passes over all. Raises UsageError where they are endless."""
+    if count(items) == math.inf:
+        raise UsageError("This system passes over all training items, and these are endless; leave out 'endless'.")
+    return len(items)
 
 
 class Source:
@@ -37,9 +51,12 @@ class Source:
         self.items, self.x, self.given = items, roles["x"], tuple(roles["given"])
         self.fields = (self.x, *self.given)
         self.device, self.dtype = device, dtype
+        self.endless = count(items) == math.inf
         self.whole = self._load_whole()
 
     def _load_whole(self) -> dict[str, Tensor] | None:
+        if self.endless:
+            return None
         one = self.items.gather([0], self.fields)
         if sum(t.nbytes for t in one.values()) * len(self.items) > KEEP_BYTES:
             return None
@@ -64,7 +81,7 @@ class Stream:
     def __init__(self, source: Source, batch_size: int, seat: int, seats: int, seed: int, stage: int):
         self.source, self.seat, self.seats = source, seat, seats
         self.share = batch_size // seats
-        self.draws_per_epoch = len(source.items) // batch_size
+        self.draws_per_epoch = math.inf if source.endless else len(source.items) // batch_size
         self.seed, self.stage = seed, stage
         self.draws = 0
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
@@ -73,10 +90,17 @@ class Stream:
         return self
 
     def __next__(self) -> Batch:
-        epoch, draw = divmod(self.draws, self.draws_per_epoch)
-        self.draws += 1
+        draw, self.draws = self.draws, self.draws + 1
+        if self.source.endless:
+            return self.source.batch(torch.arange(*self._share_of(draw)))
+        epoch, draw = divmod(draw, int(self.draws_per_epoch))
+        start, stop = self._share_of(draw)
+        return self.source.batch(self._permutation(epoch)[start:stop])
+
+    def _share_of(self, draw: int) -> tuple[int, int]:
+        """Where this seat's share of a draw begins and ends."""
         start = (draw * self.seats + self.seat) * self.share
-        return self.source.batch(self._permutation(epoch)[start : start + self.share])
+        return start, start + self.share
 
     def _permutation(self, epoch: int) -> Tensor:
         if epoch != self._epoch:
@@ -85,7 +109,7 @@ class Stream:
         return self._order
 
     def epoch(self) -> Iterator[Batch]:
-        """This seat's share of one pass over the training split, in fixed order, in chunks."""
-        mine = torch.arange(self.seat, len(self.source.items), self.seats)
+        """This seat's share of one pass over the training split, in fixed order, in chunks. Raises UsageError."""
+        mine = torch.arange(self.seat, finite_count(self.source.items), self.seats)
         for rows in mine.split(CHUNK):
             yield self.source.batch(rows)

@@ -32,7 +32,7 @@ from daedal.play.ranks import Ranks
 from daedal.play.seeds import ENTER, address, untouched_generators
 from daedal.play.settings import Hooks, Run, Settings, Trainable, check_enough, pick_device
 from daedal.play.stopping import Stopper
-from daedal.play.stream import Source, Stream
+from daedal.play.stream import Source, Stream, count
 from daedal.play.system import System
 from daedal.play.table import Table
 
@@ -78,9 +78,9 @@ class Trainer:
 
     def _check_batch_size(self) -> int:
         check_enough(self.data, self.system.x)
-        n, seats = len(self.data.train), self.settings.accumulate * self.ranks.world
+        n, seats = count(self.data.train), self.settings.accumulate * self.ranks.world
         wanted = self.settings.batch_size or self.system.recipe.batch_size
-        size = min(wanted, n) // seats * seats
+        size = int(min(wanted, n)) // seats * seats
         if not size or (self.settings.batch_size and wanted % seats):
             raise UsageError(
                 f"'batch_size' of train must be a multiple of {seats} (micro-batches times ranks); got {wanted}."

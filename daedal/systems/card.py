@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from daedal.data.base import Data
+from daedal.data.base import Data, how_many
 from daedal.places import write_file
 from daedal.play.settings import Run
 from daedal.systems.citation import bibtex, sentence
@@ -29,7 +29,7 @@ def card(run: Run, data: Data) -> str:
     entry, _ = resolve(type(system))
     name = re.sub(r"[^\w.:+ -]", "_", data.name)  # a folder's name may hold anything
     rows = {
-        "Data": f"`{name}`: {len(data.train)} training items, {len(data.test)} test items",
+        "Data": f"`{name}`: {how_many(data.train)} training items, {len(data.test)} test items",
         "Models": f"`{system.roles['x']}`, {system.x}",
         "Given": ", ".join(f"`{name}`, {space}" for name, space in system.given.items()) or "nothing",
         "Can": ", ".join(entry.capabilities),

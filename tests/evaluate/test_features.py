@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 
 from daedal.data import load_data
 from daedal.data.base import Column, Data, Split
+from daedal.data.build import build
 from daedal.evaluate import convnet, features
 from daedal.evaluate.features import digits_net, feature_space, label_field, space_name
 from daedal.spaces import Images, Labels, Vectors
@@ -216,13 +217,19 @@ def test_names_of_spaces(digits):
 
 
 def test_the_label_is_the_field_of_that_name_else_the_first_of_classes():
-    fields = {"x": Images(1, 8, 8), "map": Labels(3, (8, 8)), "sort": Labels(3), "label": Labels(2), "v": Vectors(2)}
-    data = Data("d", fields, None, None, "")
-    assert label_field(data, "x") == "label"
-    del fields["label"]
-    assert label_field(data, "x") == "sort"
-    del fields["sort"]
-    assert label_field(data, "x") is None
+    half = np.arange(6) % 2
+    columns = {
+        "x": Column(np.zeros((6, 1, 8, 8), np.uint8), Images(1, 8, 8)),
+        "map": Column(np.zeros((6, 8, 8), np.int64), Labels(3, (8, 8))),
+        "photograph": Column(half, Labels(2)),  # those that train are one, those that test the other
+        "sort": Column(np.arange(6), Labels(6)),
+        "label": Column(np.arange(6) // 3, Labels(2)),
+        "v": Column(np.zeros((6, 2), np.float32), Vectors(2)),
+    }
+    for wanted in ("label", "sort", None):
+        data = build("d", columns, np.flatnonzero(half == 0), np.flatnonzero(half == 1), source={})
+        assert label_field(data, "x") == wanted
+        columns.pop(wanted, None)
 
 
 def test_vectors_are_their_own_features_in_standard_units():

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 WORLDS = {"portraits": "daedal.data.worlds.portraits:Portraits"}  # name -> module:class
 
 
-def find_world(name: str) -> World:
-    """The world of a name. Raises UsageError that lists what there is."""
+def check_world(name: str) -> None:
+    """Raise UsageError that lists what there is, unless the name is a world's."""
     if name not in WORLDS:
         raise UsageError(f"'{name}' is no world; the worlds are {', '.join(WORLDS)}.{did_you_mean(name, list(WORLDS))}")
+
+
+def find_world(name: str) -> World:
+    """The world of a name. Raises UsageError that lists what there is."""
+    check_world(name)
     module, _, kind = WORLDS[name].partition(":")
     return getattr(importlib.import_module(module), kind)()

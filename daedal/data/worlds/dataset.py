@@ -121,7 +121,8 @@ def _label(world: World, name: str) -> str:
     if not factor.choices:
         able = [factor.name for factor in world.factors if factor.choices]
         near = did_you_mean(name, able)
-        raise UsageError(f"'label' of {world.name} must be a factor with choices: {', '.join(able)}; got '{name}'.{near}")
+        choose = f"must be a factor with choices ({', '.join(able)})"
+        raise UsageError(f"'label' of {world.name} {choose}; got '{name}'.{near}")
     return name
 
 
@@ -130,4 +131,3 @@ def _fields(names: tuple[str, ...], frames: int | None) -> tuple[str, ...]:
         if name in PAIRED and frames is None:
             raise UsageError(f"'{name}' is between two frames; ask for clips with 'frames' (--frames 8).")
     return tuple(dict.fromkeys(names))
-

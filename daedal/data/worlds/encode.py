@@ -22,7 +22,7 @@ def picture(colour: Tensor) -> Image.Image:
 
 def levels(colour: Tensor) -> Tensor:
     """The 256 levels (h, w, 3) uint8 of a picture (3, h, w) in [0, 1]."""
-    return (colour * 255).round().byte().movedim(0, -1).contiguous().cpu()
+    return (colour * 255 + 0.5).floor().clamp(0, 255).byte().movedim(0, -1).contiguous().cpu()
 
 
 def png(image: Image.Image) -> bytes:

@@ -48,7 +48,9 @@ def add_eyes(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host: Hos
         figure.ellipsoid(centre, turned * radius, (0.86, 0.85, 0.82), EYES, gloss=0.12)
         iris = {"second": (0.10, 0.06, 0.03), "texture": "noise", "scale": (9.0, 9.0, 9.0)}
         figure.ellipsoid(centre, turned * radius * 1.025, (0.17, 0.10, 0.05), EYES, clips=[(0, 0, -1, -IRIS)], **iris)
-        figure.ellipsoid(centre, turned * radius * 1.05, (0.004, 0.004, 0.004), EYES, clips=[(0, 0, -1, -PUPIL)], gloss=0.45)
+        figure.ellipsoid(
+            centre, turned * radius * 1.05, (0.004, 0.004, 0.004), EYES, clips=[(0, 0, -1, -PUPIL)], gloss=0.45
+        )
         above = vector(zero, -1.0, upper)
         lid = {"blend": host.face, "blend_width": 0.06}
         figure.ellipsoid(centre, shut * radius * 1.09, tone * 0.9, SKIN, clips=[_clip(above, 0)], **lid)

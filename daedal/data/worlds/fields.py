@@ -19,6 +19,7 @@ In clips, `depth`, `normal` and `stencil` have frames too, and `points` those of
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,7 @@ def _paired(picture: Callable[[Simulator, Tensor, Tensor], np.ndarray]) -> Calla
 
     def of_values(of: Simulator, values: Values) -> np.ndarray:
         scenes = [of.scene(values, k) for k in range(of.frames or 1)]
-        pairs = zip(scenes, scenes[1:], strict=False)
+        pairs = itertools.pairwise(scenes)
         return np.stack([picture(of, *flow(scene, after, *of.size)) for scene, after in pairs], 1)
 
     return of_values

@@ -79,7 +79,9 @@ def _add_curtains(figure: Figure, a: Anatomy, where: Tensor, length: Tensor, col
     wide = a.skull.half[:, 0]
     back = vector(0 * low, (0.10 + low) / 2, -0.045)
     half = vector(wide + 0.010 + 0.022 * grown, (0.10 - low) / 2 + 0.01, 0.075)
-    figure.ellipsoid(back, half, colour * 0.75, HAIR, scale=(9.0, 2.0, 6.0), clips=[(0, 0, 1, 0.5)], where=where, **look)
+    figure.ellipsoid(
+        back, half, colour * 0.75, HAIR, scale=(9.0, 2.0, 6.0), clips=[(0, 0, 1, 0.5)], where=where, **look
+    )
     for side in (-1, 1):
         lean = -side * (0.010 + 0.004 * grown)
         centre = vector(side * (wide + 0.001 + 0.005 * grown), (0.085 + low) / 2, 0.008)
@@ -106,7 +108,14 @@ def _add_curls(figure: Figure, a: Anatomy, where: Tensor, length: Tensor, colour
         for k in range(4):
             y = 0.020 - (k + 1) * 0.046 * grown
             x = side * (wide + 0.006 + 0.010 * grown * (k % 2))
-            _ball(figure, vector(x, y, -0.020 - 0.01 * (k % 2)), size * (1 + 0.1 * grown), colour, where & (grown > 0), look)
+            _ball(
+                figure,
+                vector(x, y, -0.020 - 0.01 * (k % 2)),
+                size * (1 + 0.1 * grown),
+                colour,
+                where & (grown > 0),
+                look,
+            )
     back = vector(0 * wide, 0.02 - 0.07 * grown, -0.055)
     figure.ellipsoid(back, vector(wide + 0.012, 0.06 + 0.09 * grown, 0.06), colour * 0.6, HAIR, where=where, **look)
 

@@ -53,6 +53,7 @@ TRUTHS: Mapping[str, Truth] = {
     "normals-png": Truth("normals-png/0007.png", "the same as colours, (n + 1) / 2"),
     "flow": Truth("flow/0007/03.npy", "float32 (2, h, w), pixels to the right and down, to the next frame", clips=True),
     "visible": Truth("visible/0007/03.png", "white where the point is seen in the next frame", clips=True),
+    "landmarks": Truth("landmarks.jsonl", "a line for each picture: file_name, points: {name: [column, row, metres]}"),
     "captions": Truth("captions.jsonl", "a line for each picture: file_name, text, factors", dense=False),
     "metadata": Truth("images/metadata.jsonl", "the same beside the pictures, where Hugging Face looks", dense=False),
     "factors": Truth("factors.csv", "a row for each picture: file_name, index, its factors", dense=False),

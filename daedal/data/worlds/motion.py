@@ -26,7 +26,14 @@ def moved(values: Mapping[str, Tensor], moment: Tensor | None) -> Values:
     nod = (TURN * (moment / 2.9 + 0.15 + 0.5 * own[0])).cos()  # of which the tops are blinks
     blink = ((nod - 0.93) / 0.07).clamp(min=0)
     mouth = still + talk * (goal - still)
-    return {**values, "yaw": yaw, "pitch": pitch, "roll": roll, "mouth_open": mouth, "blink": blink * blink * (3 - 2 * blink)}
+    return {
+        **values,
+        "yaw": yaw,
+        "pitch": pitch,
+        "roll": roll,
+        "mouth_open": mouth,
+        "blink": blink * blink * (3 - 2 * blink),
+    }
 
 
 def _own(values: Mapping[str, Tensor], k: int) -> Tensor:

@@ -55,6 +55,11 @@ class Portraits(World):
         Factor("clothes", "colour of the clothes: navy, blue, teal, mustard, cream at 0, 1/4 ... 1", region=("clothes",), geometry=False),
     )  # fmt: skip
 
+    usual: ClassVar[Mapping[str, float | str]] = {
+        "skin": 0.25, "hair_length": 0.45, "hair_colour": 0.4, "hair_style": "parted", "beard": 0, "mouth_open": 0,
+        "age": 0.2, "light": -30, "saturation": 1, "background": "blue", "clothes": 0.3,
+    }  # fmt: skip
+
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
         """The scenes of these values; in a clip the head turns, and the mouth talks, from the still onwards."""
         values = moved(values, moment)
@@ -137,4 +142,3 @@ def backdrop(values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     table = torch.tensor(list(palette.BACKDROPS.values()), dtype=values["yaw"].dtype, device=values["yaw"].device)
     chosen = table[values["background"]]
     return chosen[:, 0] * chosen[:, 0], chosen[:, 1] * chosen[:, 1]
-

@@ -26,8 +26,8 @@ from daedal.data.worlds.trace import Frames, Hits, trace_camera
 from daedal.data.worlds.vectors import Columns, apply, columns
 
 OUTPUTS = ("rgb", "depth", "stencil", "instance", "normal")
-TILE = 8  # pixels
-RAYS = 1 << 16  # of a chunk of pictures
+TILE = 4  # pixels
+RAYS = 1 << 17  # of a chunk of pictures
 VISIBLE = 1e-3  # relative difference of depth within which a point is still itself
 
 
@@ -93,7 +93,7 @@ def _normals(scene: Scene, frames: Frames, tiles: Tiles, picture: Tensor, direct
 
 
 class Tiles:
-    """The rays of pictures h x w as groups of 8 x 8 pixels, the last ones overhanging."""
+    """The rays of pictures h x w as groups of 4 x 4 pixels, the last ones overhanging."""
 
     def __init__(self, height: int, width: int):
         self.height, self.width = height, width
@@ -117,7 +117,7 @@ class Tiles:
         return torch.arange(count * TILE, device=like.device, dtype=like.dtype).view(count, TILE)
 
     def picture(self, values: Tensor) -> Tensor:
-        """Values of one ray a pixel, (g, 64), as pictures (b, h, w)."""
+        """Values of one ray a pixel, (g, 16), as pictures (b, h, w)."""
         grid = values.reshape(-1, self.rows, self.columns, TILE, TILE).transpose(2, 3)
         return grid.reshape(-1, self.rows * TILE, self.columns * TILE)[:, : self.height, : self.width]
 
@@ -181,7 +181,7 @@ def _moved(
     focal = camera.focal[picture][:, None]
     studio = (scene.light.studio[picture] > 0.5)[:, None]
     new_u, new_v = torch.where(studio, u, x / ahead * focal), torch.where(studio, v, y / ahead * focal)
-    depth = torch.where(ahead > 0, INF, -INF)
+    depth = torch.where(studio | (ahead > 0), torch.full_like(ahead, INF), -INF)
     axes, origin = after.bodies.axes.flatten(0, 1)[found.row], after.bodies.origin.flatten(0, 1)[found.row]
     point = origin + apply(axes, torch.stack(found.own, -1))
     there = apply(camera.turn[found.picture], point - camera.position[found.picture])
@@ -189,4 +189,6 @@ def _moved(
     near_focal = camera.focal[found.picture]
     for whole, part in ((new_u, x / z * near_focal), (new_v, y / z * near_focal), (depth, z)):
         whole.view(-1)[found.ray] = part
+    # A point in the camera's centre is nowhere; NaN would spread to its tile when that is traced again
+    new_u, new_v = (torch.where(part == part, part, INF) for part in (new_u, new_v))
     return new_u, new_v, depth

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from daedal.data.options import Options
@@ -15,12 +15,12 @@ from daedal.data.worlds.colours import depth_colours, normal_colours, stencil_co
 from daedal.data.worlds.layouts import FORMATS, LAYOUTS, TRUTHS, check_layout
 from daedal.data.worlds.render import render
 from daedal.data.worlds.scene import Scene
-from daedal.data.worlds.settings import Setting, parse_correlation, parse_settings, with_settings
-from daedal.data.worlds.world import Correlation, Values, World
+from daedal.data.worlds.settings import Setting, parse_settings, with_settings
+from daedal.data.worlds.simulator import Simulator, correlation_of
+from daedal.data.worlds.world import Values, World
 from daedal.errors import UsageError, did_you_mean
 
 SMALLEST = 8  # pixels
-CHUNK, PIXELS = 32, 1 << 21  # items that are rendered at once: at most so many, of so many pixels in all
 COLOURS = {"rgb": lambda x: x, "stencil": stencil_colours, "depth": depth_colours, "normal": normal_colours}
 
 
@@ -36,73 +36,70 @@ class Domain:
 class Request:
     """What is rendered and written."""
 
-    world: World
+    of: Simulator
     n: int
     test: int
-    height: int
-    width: int
-    seed: int
-    first: int  # index of the first item
+    first: int  # index of the first item; where there are splits, its place among those for training, and for test
     layout: str
     truths: tuple[str, ...]
     settings: Mapping[str, Setting]
     domains: tuple[Domain, ...]
     by: str | None
-    frames: int
-    rate: float
     format: str
-    correlation: Correlation | None
-    shadows: bool
 
     @property
-    def splits(self) -> Iterator[tuple[str, int, int]]:
-        """Name, first index of the items and how many, of each split."""
-        yield "train", self.first, self.n
-        if self.test:
-            yield "test", self.first + self.n * self._streams, self.test
+    def world(self) -> World:
+        """The world."""
+        return self.of.world
 
     @property
-    def _streams(self) -> int:
-        return 2 if self.layout == "unpaired" else 1
+    def frames(self) -> int:
+        """Frames of an item: 1 of stills."""
+        return self.of.frames or 1
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """How many items each split has."""
+        return {"train": self.n, "test": self.test} if self.test else {"train": self.n}
 
     @property
     def pictures(self) -> int:
         """How many are rendered in all."""
         items = self.n + (self.test if LAYOUTS[self.layout].split else 0)
-        return items * max(1, len(self.domains)) * (self.frames if self.layout == "clips" else 1)
+        return items * max(1, len(self.domains)) * self.frames
 
     @property
     def digits(self) -> int:
         """Digits of a stem."""
         return max(4, len(str(self.n - 1)))
 
-    def chunks(self, first: int, count: int) -> Iterator[tuple[list[str], Tensor]]:
-        """Stems and indices of items that are rendered at once."""
-        frames = self.frames if self.layout == "clips" else 1
-        step = max(1, min(CHUNK, PIXELS // (self.height * self.width * frames)))
+    def chunks(self, count: int, split: str | None = None, skip: int = 0) -> Iterator[tuple[list[str], np.ndarray]]:
+        """Stems and indices of items that are rendered at once, after the first `skip`; of a split, or of all."""
+        indices = {None: lambda k: k, "train": self.of.training_index, "test": self.of.test_index}[split]
+        step = max(1, self.of.step // self.frames)
         for start in range(0, count, step):
-            numbers = range(start, min(start + step, count))
-            yield [f"{k:0{self.digits}}" for k in numbers], torch.arange(first + start, first + numbers.stop)
+            numbers = np.arange(start, min(start + step, count))
+            yield [f"{k:0{self.digits}}" for k in numbers], indices(self.first + skip + numbers)
 
-    def values(self, index: Tensor, domain: Domain | None = None) -> Values:
+    def values(self, index: np.ndarray, domain: Domain | None = None) -> Values:
         """The factors of items, with those that are set."""
-        drawn = self.world.draw(index, self.seed, self.correlation)
-        drawn = with_settings(drawn, self.settings)
+        drawn = with_settings(self.of.values(index), self.settings)
         return with_settings(drawn, domain.settings) if domain else drawn
 
     def render(self, scene: Scene, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Outputs of scenes."""
-        return render(scene, self.height, self.width, outputs, shadows=self.shadows)
+        return render(scene, *self.of.size, outputs, shadows=self.of.shadows)
 
     def colours(self, values: Values, domain: Domain) -> Tensor:
         """The pictures (n, 3, h, w) in [0, 1] of a domain."""
-        return COLOURS[domain.output](self.render(self.world.scene(values), [domain.output])[domain.output])
+        return COLOURS[domain.output](self.render(self.of.scene(values), [domain.output])[domain.output])
 
     def record(self) -> dict[str, Any]:
         """What tells people and programs how a folder came about, JSON-able."""
-        names = ("n", "test", "height", "width", "seed", "first", "layout", "truths", "by", "shadows")
-        clips = {"frames": self.frames, "rate": self.rate} if self.layout == "clips" else {}
-        return {"world": self.world.name, **{name: getattr(self, name) for name in names}, **clips}
+        of = self.of.record()
+        names = ("size", "seed", "correlation", "test_correlation", "shadows", "frames", "frame_rate")
+        asked = {name: getattr(self, name) for name in ("n", "test", "first", "layout", "truths", "by")}
+        return {"world": self.world.name, **asked, **{name: of[name] for name in names}}
 
 
 def request(
@@ -116,9 +113,10 @@ def request(
     domains: Sequence[str] = (),
     settings: Sequence[str] = (),
     correlation: str | None = None,
+    test_correlation: float = 0.0,
     test: int | None = None,
     frames: int = 16,
-    rate: float = 8.0,
+    frame_rate: float = 8.0,
     format: str = "webp",
     seed: int = 0,
     first: int = 0,
@@ -128,31 +126,27 @@ def request(
     world = find_world(world) if isinstance(world, str) else world
     truths = tuple(dict.fromkeys(truths))
     check_layout(layout, truths, domains, by)
-    _check_clips(layout, truths, frames, rate, format)
+    _check_clips(layout, truths, frames, frame_rate, format)
     least = {"n": (n, 1), "test": (0 if test is None else test, 0), "seed": (seed, 0), "first": (first, 0)}
     for name, (value, low) in least.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise UsageError(f"'{name}' must be an integer in [{low}, inf); got {value!r}.")
-    height, width = _size(size)
     split = LAYOUTS[layout].split
+    pair = None if correlation is None else correlation_of(world, correlation)
+    if pair is not None and not split:
+        test_correlation = pair.strength  # as the items of both splits lie together
+    clips = frames if layout == "clips" else None
     return Request(
-        world=world,
+        of=Simulator(world, _size(size), seed, clips, frame_rate, shadows, pair, test_correlation),
         n=n,
         test=(max(1, n // 10) if test is None else test) if split else 0,
-        height=height,
-        width=width,
-        seed=seed,
         first=first,
         layout=layout,
         truths=truths,
         settings=parse_settings(world, settings),
         domains=tuple(_domain(world, text) for text in domains),
         by=_classes(world, by) if layout == "classes" else None,
-        frames=frames,
-        rate=rate,
         format=format,
-        correlation=parse_correlation(world, correlation),
-        shadows=shadows,
     )
 
 
@@ -162,11 +156,12 @@ def _check_clips(layout: str, truths: Sequence[str], frames: int, rate: float, f
     if not isinstance(frames, int) or frames < 2:
         raise UsageError(f"'frames' must be an integer in [2, inf); got {frames!r}.")
     if not 0 < rate <= 1000:
-        raise UsageError(f"'rate' must be frames a second, in (0, 1000]; got {rate!r}.")
+        raise UsageError(f"'frame_rate' must be in (0, 1000]; got {rate!r}.")
     if layout == "clips" and format == "frames" and "metadata" in truths:
         raise UsageError("'metadata' is about files, and clips of --format frames are folders; take captions.")
-    if layout == "clips" and format != "frames" and "boxes" in truths:
-        raise UsageError("'boxes' names the picture of each frame; choose --format frames for it.")
+    for truth in ("boxes", "landmarks"):
+        if layout == "clips" and format != "frames" and truth in truths:
+            raise UsageError(f"'{truth}' names the picture of each frame; choose --format frames for it.")
 
 
 def _size(value: Any) -> tuple[int, int]:

@@ -63,10 +63,12 @@ class Camera(_Batched):
 
     @staticmethod
     def looking(position: Tensor, at: Tensor, focal: Tensor) -> Camera:
-        """Cameras at `position` (b, 3) that look at `at` (b, 3), upright."""
+        """Cameras at `position` (b, 3) that look at `at` (b, 3), upright; straight down or up, with z down or up."""
         forward = unit_vector(at - position)
+        steep = forward[:, 1].abs() > 1 - 1e-6
         up = torch.zeros_like(forward)
-        up[:, 1] = 1
+        up[:, 1] = (~steep).to(up.dtype)
+        up[:, 2] = torch.where(steep, forward[:, 1], 0.0)
         right = unit_vector(cross(forward, up))
         return Camera(position, torch.stack([right, cross(right, forward), forward], 1), focal)
 
@@ -213,7 +215,7 @@ class Builder:
 
     def axes(self, value: Any) -> Tensor:
         """(n, 3, 3) of a matrix, or of three half sizes along the world's axes."""
-        if isinstance(value, Tensor) and value.ndim >= 2 and value.shape[-2:] == (3, 3):
+        if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are the half sizes of three pictures
             return value.to(self.device, self.dtype).expand(self.n, 3, 3)
         return torch.diag_embed(self.vector(value))
 
@@ -269,7 +271,7 @@ def _parts(value: Any) -> list[Any]:
 
 def _matrix(value: Any) -> list[Any]:
     """A matrix as parts: of a tensor, or of three half sizes along the world's axes."""
-    if isinstance(value, Tensor) and value.shape[-2:] == (3, 3):
+    if isinstance(value, Tensor) and value.ndim == 3:  # (3, 3) are the half sizes of three pictures
         return [value.reshape(-1, 9)]
     if isinstance(value, Tensor):
         return [torch.diag_embed(value).reshape(-1, 9)]
@@ -278,9 +280,10 @@ def _matrix(value: Any) -> list[Any]:
 
 
 def segment(start: Tensor, end: Tensor, radius: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Origin, axes and shape of the capsule between two points (b, 3) with a radius (b,)."""
-    reach = length(end - start).clamp(min=1e-9)
-    y = (end - start) / reach[:, None]
+    """Origin, axes and shape of the capsule between two points (b, 3) with a radius (b,): a ball if they are one."""
+    reach = length(end - start)
+    y = (end - start) / reach.clamp(min=1e-9)[:, None]
+    y = torch.where(reach[:, None] > 1e-9, y, y.new_tensor([0.0, 1.0, 0.0]))
     other = torch.zeros_like(y)
     other[:, 0] = (y[:, 1].abs() > 0.9).to(y.dtype)
     other[:, 1] = 1 - other[:, 0]

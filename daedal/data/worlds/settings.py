@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from daedal.data.worlds.world import Correlation, Factor, Values, World
+from daedal.data.worlds.world import Factor, Values, World
 from daedal.errors import UsageError, did_you_mean
 
 
@@ -48,22 +48,6 @@ def parse_settings(world: World, texts: Sequence[str]) -> dict[str, Setting]:
 def with_settings(values: Values, settings: Mapping[str, Setting]) -> Values:
     """Drawn values with those that are set."""
     return values | {name: setting.apply(values) for name, setting in settings.items()}
-
-
-def parse_correlation(world: World, text: str | None) -> Correlation | None:
-    """The correlation that `first,second,strength` means. Raises UsageError."""
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 3 or parts[0] == parts[1]:
-        raise UsageError(f"'correlation' is two factors and a strength, such as 'age,beard,0.8'; got '{text}'.")
-    strength = _number(parts[2])
-    if strength is None or not -1 <= strength <= 1:
-        raise UsageError(f"The strength of a correlation must be in [-1, 1]; got '{parts[2]}'.")
-    first, second = world.factor(parts[0]), world.factor(parts[1])
-    if first.size != second.size:
-        raise UsageError(f"'{first.name}' and '{second.name}' cannot be correlated: they have different sizes.")
-    return Correlation(first.name, second.name, strength)
 
 
 def value_words(factor: Factor, value: torch.Tensor) -> str | float | list[float]:

@@ -93,12 +93,13 @@ def blended(bodies: Bodies, frames: Frames, found: Surface, own_normal: Columns)
         if len(mine):
             distance.index_copy_(0, mine, above(k, _taken(own, mine), shape.index_select(0, mine)).abs())
     width = bodies.blend_width.flatten().index_select(0, found.row.index_select(0, some))
+    close = distance < width  # false for a body that is absent or has no size, whose normals are NaN
     weight = 1 - textures.step(distance / width, 0.0, 1.0)
     there, here = normals(bodies, frames, row, own), _taken(own_normal, some)
     mixed = unit(add(scaled(here, 1 - weight), scaled(there, weight)))
     result = [part.clone() for part in own_normal]
-    for part, value in zip(result, mixed, strict=True):
-        part.index_copy_(0, some, value)
+    for part, own_part, value in zip(result, here, mixed, strict=True):
+        part.index_copy_(0, some, torch.where(close, value, own_part))
     return result[0], result[1], result[2]
 
 

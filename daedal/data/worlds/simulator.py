@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class Simulator:
     @torch.no_grad()
     def raw(self, name: str, values: Values) -> np.ndarray:
         """A field of items as a `Column` holds it, made in chunks."""
-        with torch.autocast("cpu", enabled=False):  # of a round that asks for a batch
+        with _one_thread(), torch.autocast("cpu", enabled=False):  # of a round that asks for a batch
             return np.concatenate([raw(self, name, part) for part in self._chunks(values)])
 
     @property
@@ -160,6 +161,17 @@ class Simulator:
         changed = {"world": find_world(record["world"]), "size": tuple(record["size"])}
         changed |= {"fields": tuple(record["fields"]), "correlation": None if pair is None else Correlation(*pair)}
         return Simulator(**{**record, **changed})
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """The operations are many and small, so that more threads wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def find_world(place: str) -> World:

@@ -41,7 +41,12 @@ PHRASES: dict[str, dict[str, str]] = {
     "clothes": {name: f"{name} sweater" for name in CLOTHES_NAMES},
     "background": {name: f"{name} backdrop" for name in BACKDROPS},
     "light": {"left": "lit from the left", "front": "", "right": "lit from the right"},
-    "saturation": {"none": "in black and white", "pale": "in pale colours", "natural": "", "strong": "in strong colours"},
+    "saturation": {
+        "none": "in black and white",
+        "pale": "in pale colours",
+        "natural": "",
+        "strong": "in strong colours",
+    },
 }
 BOUNDS: dict[str, tuple[float, ...]] = {
     "age": (1 / 3, 2 / 3),

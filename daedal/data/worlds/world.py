@@ -55,6 +55,7 @@ class World(ABC):
     name: ClassVar[str]
     factors: ClassVar[tuple[Factor, ...]]
     stencil: ClassVar[tuple[str, ...]]  # names of the classes; 0 is what lies behind all bodies
+    usual: ClassVar[Mapping[str, float | str]] = {}  # what sheets hold factors at, if not at the middle or first choice
 
     @abstractmethod
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
@@ -82,6 +83,8 @@ class World(ABC):
         """The factors' values of the items `index`, int64 (n,), of the endless world `seed`."""
         places = {f.name: uniform(seed, f"{self.name} {f.name}", index, f.size) for f in self.factors}
         if correlation is not None:
+            for name in (correlation.first, correlation.second):
+                self.factor(name)  # raises if there is none
             places[correlation.second] = self._correlated(places, index, seed, correlation)
         return {factor.name: factor.of(places[factor.name]) for factor in self.factors}
 

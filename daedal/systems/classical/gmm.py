@@ -33,6 +33,7 @@ from daedal.capabilities import Given, Samples, Scores
 from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.errors import TrainingError
 from daedal.play.player import Player
+from daedal.play.stream import finite_count
 from daedal.play.system import System
 from daedal.play.turn import Done, Tell
 from daedal.spaces import Images, Space
@@ -108,7 +109,7 @@ class GMM(System, Samples, Scores):
         from sklearn.cluster import KMeans
 
         super().fit_scale(items)
-        if len(items) < self.components:
+        if finite_count(items) < self.components:
             raise ValueError(f"'components' of GMM must be at most {len(items)}, the items; got {self.components}.")
         some = range(0, len(items), math.ceil(len(items) / STARTERS))
         x = items.gather(some, (self.roles["x"],))[self.roles["x"]].to(self.device)

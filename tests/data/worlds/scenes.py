@@ -41,9 +41,9 @@ def vector(n, *parts):
 def light(n, **given):
     """A sun high in the right and no other light, before a black sky; `given` replaces parts."""
     sun = vector(n, 0.48, 0.8, 0.36)
-    black, zero = vector(n, 0, 0, 0), torch.zeros(n, dtype=F64)
-    nothing = Light(sun, vector(n, 1, 1, 1), zero, black, black, torch.zeros(n, 0, 3, dtype=F64),
-                    torch.zeros(n, 0, 3, dtype=F64), torch.zeros(n, 0, dtype=F64), zero, black, black, black, zero)  # fmt: skip
+    black, zero, none = vector(n, 0, 0, 0), torch.zeros(n, dtype=F64), torch.zeros(n, 0, dtype=F64)
+    lamps = (none[..., None].expand(n, 0, 3), none[..., None].expand(n, 0, 3), none)
+    nothing = Light(sun, vector(n, 1, 1, 1), zero, black, black, *lamps, zero, black, black, black, zero)
     return replace(nothing, **given)
 
 
@@ -108,9 +108,20 @@ def rich_scene(n, seed):
     return Scene(random_camera(r), full_light(n, seed), builder.bodies(), r.uniform(0.3, 1.2))
 
 
-def above_ground(builder, camera, lights, saturation=1.0):
-    """The scene of what a builder holds."""
-    return Scene(camera, lights, builder.bodies(), torch.full((builder.n,), saturation, dtype=F64))
+def wild_scene(n, seed, count=24):
+    """Bodies from far below a pixel to many metres, before, around and behind cameras in their midst; some absent."""
+    r, builder = Random(n, seed), Builder(n, dtype=F64)
+    for i in range(count):
+        kind = (ELLIPSOID, BOX, CONE, CAPSULE)[i % 4]
+        size = 10 ** r.uniform(-3.5, 0.7, 1)
+        shape = 10 ** r.uniform(-1, 1.5) if kind == CAPSULE else r.uniform(0, 3)
+        clips = [r.clip()] if i % 8 > 4 and kind != CAPSULE else []
+        axes = r.axes() * size[:, None]
+        where = r.uniform(0, 1) < 0.8
+        builder.add(kind, r.uniform(-4, 4, 3), axes, shape=shape, clips=clips, colour=(1, 1, 1), stencil=kind,
+                    instance=i + 1, where=where)  # fmt: skip
+    add_random(builder, r, PLANE, stencil=PLANE, instance=count + 1, where=r.uniform(0, 1) < 0.3)
+    return Scene(random_camera(r, 0.5, 4), full_light(n, seed), builder.bodies(), torch.ones(n, dtype=F64))
 
 
 def camera_at(n, position, at, focal=2.0):
