@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SIZES = (16, 32, 64)
-WIDTHS = {32: 24, 16: 48, 8: 80, 4: 80}  # channels of maps so many pixels high
+WIDTHS = {32: 24, 16: 48, 8: 80, 4: 72}  # channels of maps so many pixels high
 MOST = 80  # channels, from which on the way up has no 3x3 convolution: all weights are to fit into a megabyte
 HIDDEN = 128  # features of a picture
 
@@ -35,8 +35,8 @@ class OracleNet(nn.Module):
         self.fold = 2 if size > 32 else 1
         sides = [side for side in WIDTHS if side <= size]
         widths = [WIDTHS[side] for side in sides]
-        self.stem = _conv(3 * self.fold**2, widths[0])
-        self.down = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
+        self.stem = nn.Sequential(_conv(3 * self.fold**2, widths[0]), _Residual(widths[0]))
+        self.down = nn.ModuleList(nn.Sequential(_conv(a, b, stride=2), _Residual(b)) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths))
         self.classes = nn.Conv2d(widths[0], classes * self.fold**2, 1)
         self.narrow = _conv(widths[-1], 32, 1)
@@ -76,16 +76,15 @@ class OracleNet(nn.Module):
         return F.pixel_shuffle(self.classes(x), self.fold)
 
 
-class _Stage(nn.Module):
-    """Half the side, then a residual block."""
+class _Residual(nn.Module):
+    """Two convolutions added to what they see."""
 
-    def __init__(self, channels: int, out: int):
+    def __init__(self, channels: int):
         super().__init__()
-        self.halve = _conv(channels, out, stride=2)
-        self.block = nn.Sequential(_conv(out, out), nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out))
+        conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.block = nn.Sequential(_conv(channels, channels), conv, nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.halve(x)
         return F.relu(x + self.block(x))
 
 

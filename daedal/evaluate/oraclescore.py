@@ -60,7 +60,13 @@ class Shown:
         return shown
 
 
-SHOWN: dict[str, dict[str, Shown]] = {}
+SHOWN: dict[str, dict[str, Shown]] = {
+    "portraits": {
+        "hair_style": Shown({"hair_length": (0.15, 1)}),
+        "hair_colour": Shown({"saturation": (0.3, 1.5), "age": (0, 0.75)}, ("hair",), 0.02),
+        "clothes": Shown({}, ("clothes",), 0.01),
+    }
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from daedal.data.worlds.simulator import Simulator
 from daedal.errors import UsageError
 from daedal.evaluate import oraclenet, oracles
 from daedal.evaluate.degradations import DEGRADATIONS
-from daedal.evaluate.oraclefit import Budget, in_units, standardised
+from daedal.evaluate.oraclefit import Budget, in_units, soft_iou_loss, standardised
 from daedal.evaluate.oraclescore import Shown
 from daedal.evaluate.scores import accuracy, iou, r2
 from tests.data.worlds.tiny import Tiny
@@ -177,3 +179,45 @@ def test_where_a_factor_is_shown():
     rule = Shown({"size": (0.5, 0.9)}, ("ball", "hat"), 0.25)
     assert rule.rows(Tiny(), values, classes).tolist() == [False, True, False]
     assert str(rule) == "0.5 <= size <= 0.9, ball and hat on at least 25 % of the picture"
+
+
+def test_soft_iou_loss_of_certain_answers_is_one_minus_iou():
+    true, said = torch.randint(0, 4, (3, 8, 8)), torch.randint(0, 4, (3, 8, 8))
+    logits = 200.0 * torch.nn.functional.one_hot(said, 4).permute(0, 3, 1, 2).double()
+    expected = 1 - jaccard_score(true.flatten(), said.flatten(), average="macro")
+    assert soft_iou_loss(logits, true).item() == pytest.approx(expected, abs=1e-12)
+
+
+# -- what is committed
+
+
+@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+def test_the_committed_file_is_the_one_named_by_its_hash_and_small(name, size):
+    content = oracles._asset(name, size).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == oracles.COMMITTED[name, size]
+    assert len(content) < 1_000_000
+
+
+@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+def test_the_committed_oracle_knows_the_world_as_it_looks_now(name, size):
+    """Fails where the world has been changed so much that its oracle must be trained and committed anew."""
+    judge = oracles.oracle(name, size)
+    of = Simulator(judge.world, (size, size), seed=77, fields=("stencil",))
+    items, values = of.gather(range(24), ("x", "stencil")), of.values(range(24))
+    said = judge.factors(items["x"])
+    for factor, entry in judge.accuracy["numbers"].items():
+        if entry["r2"] > 0.9:
+            assert r2_score(values[factor], said[factor]) > 0.75, factor
+    for factor, entry in judge.accuracy["choices"].items():
+        found = accuracy_score(values[factor], judge.log_probs(items["x"])[factor].argmax(1))
+        assert found > entry["accuracy"] - 0.15, factor
+    assert iou(judge.stencil(items["x"]), items["stencil"], len(judge.world.stencil))[:3].mean() > 0.8
+
+
+@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+def test_the_page_and_the_results_state_its_accuracy(name, size):
+    root = Path(__file__).parents[2]
+    judge = oracles.oracle(name, size)
+    kept = json.loads((root / "results" / "oracles" / f"{name}-{size}.json").read_text())
+    assert all(kept[key] == value for key, value in judge.accuracy.items())
+    assert oracles.table(judge.accuracy) in (root / "docs" / "oracles.md").read_text()
