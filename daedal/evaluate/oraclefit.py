@@ -1,10 +1,10 @@
 """How an oracle is trained: on renders of people, most of them damaged, for a number of pictures fixed by the size.
 
 Loss: squared errors of the standardised numbers, cross-entropies of the choices and of the pixels' classes, each a
-mean; and of the classes also one minus the soft intersection over union (Rahman and Wang 2016), without which small ones,
-such as eyes, are learned late. AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with one cycle of the learning rate
-(Smith 2018, arXiv:1803.09820). At the end weights are rounded to float16, so that the net of a half-precision file is
-the same.
+mean; and of the classes also one minus the soft intersection over union (Rahman and Wang 2016), without which small
+ones, such as eyes, are learned late. AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with one cycle of the
+learning rate (Smith 2018, arXiv:1803.09820). At the end weights are rounded to float16, so that the net of a
+half-precision file is the same.
 
 Training is seeded and leaves the global random state alone; on another number of threads its sums round differently.
 """
@@ -133,20 +133,21 @@ def _train(
 
 def _loss(net: OracleNet, world: World, x: Tensor, classes: Tensor, values: Values) -> Tensor:
     z, logits, pixels = net(x)
-    loss = (
-        F.mse_loss(z, standardised(world, values)) + F.cross_entropy(pixels, classes) + soft_iou_loss(pixels, classes)
-    )
+    loss = F.mse_loss(z, standardised(world, values)) + class_loss(pixels, classes)
     for factor, logit in zip(choices(world), logits, strict=True):
         loss = loss + CHOICES_WEIGHT * F.cross_entropy(logit, values[factor.name])
     return loss
 
 
-def soft_iou_loss(logits: Tensor, classes: Tensor) -> Tensor:
-    """One minus intersection over union of probabilities (n, k, h, w) with classes (n, h, w), a mean over k."""
-    p = logits.softmax(1)
-    true = F.one_hot(classes, logits.shape[1]).permute(0, 3, 1, 2).to(p.dtype)
-    both, either = (p * true).sum((0, 2, 3)), (p + true - p * true).sum((0, 2, 3))
-    return 1 - (both / either).mean()
+def class_loss(logits: Tensor, classes: Tensor) -> Tensor:
+    """Cross-entropy of (n, k, h, w) with (n, h, w), and one minus the mean soft intersection over union."""
+    log_p = logits.log_softmax(1)
+    of_true = log_p.gather(1, classes[:, None]).flatten()
+    nothing = log_p.new_zeros(logits.shape[1])
+    both = nothing.index_add(0, classes.flatten(), of_true.exp())
+    true = nothing.index_add(0, classes.flatten(), torch.ones_like(of_true))
+    either = log_p.exp().sum((0, 2, 3)) + true - both
+    return 1 - (both / either).mean() - of_true.mean()
 
 
 def _batches(n: int, generator: torch.Generator) -> Iterator[np.ndarray]:
