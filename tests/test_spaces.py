@@ -1,8 +1,9 @@
 """Spaces refuse what is none, whoever makes them, in one grammar."""
 
 import pytest
+import torch
 
-from daedal.spaces import Images, Labels, Vectors, from_json
+from daedal.spaces import Images, Labels, Vectors, from_json, tokens, video
 
 IMAGE = {"channels": 3, "height": 4, "width": 5}
 
@@ -59,3 +60,13 @@ def test_the_least_and_the_most_are_spaces_and_come_back_from_json(space):
 def test_what_is_no_space_is_refused(record):
     with pytest.raises(ValueError, match="describes no space"):
         from_json(record)
+
+
+def test_clips_and_texts_are_made_of_the_three_spaces():
+    clips = video(Images(3, 8, 8, levels=17), 4)
+    assert clips.shape == (4, 3, 8, 8)
+    assert clips.levels == 17
+    texts = tokens(("", "cat", "dog"), 5)
+    assert texts.shape == (5,)
+    assert texts.index("dog") == 2
+    texts.check(torch.randint(0, 3, (2, 5)))

@@ -47,8 +47,8 @@ def render(
         size: N or HxW pixels, at least 8
         layout: where pictures go: images, classes (ImageFolder), unpaired or paired (trainA, trainB), sides (pix2pix),
             clips
-        also: what is written beside: masks, instances, boxes, depth, depth-png, normals, normals-png, flow, visible,
-            landmarks, captions, metadata, factors; repeatable, or with commas
+        also: what is written beside: masks, instances, boxes, parts, depth, depth-png, normals, normals-png, flow,
+            visible, landmarks, captions, metadata, factors; repeatable, or with commas
         by: factor whose choices are the folders of --layout classes
         domain: one side of a translation: smile=1, or an output (rgb, stencil, depth, normal); typed twice
         set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas

@@ -57,7 +57,7 @@ def load_data(
             (`{"x": images, "label": classes}`). `Data` is returned as it is.
         size: images are resized to N x N or (height, width), by default to none.
         channels: 1, 3 or 4; by default 1 where all images are grey, else 3.
-        n: at most so many items, chosen at random by `seed`; of a toy, how many are drawn.
+        n: at most so many items, chosen at random by `seed`; of a toy or a world, how many are made.
         skip_bad: leave out what cannot be used, with a warning that says how many, instead of stopping with a list.
         source_options: `fit` (crop, pad, stretch), `background` (a colour), `mirror` (each training image also
             mirrored), for images; and what a source has of its own (`daedal.data.sources`), such as `correlation`.

@@ -54,7 +54,7 @@ def _image_sheet(data: Data) -> Image.Image:
     rows = _rows_by_class(data)
     tiles = [(caption, [tile(x) for x in data.train.gather(items, ["x"])["x"]]) for caption, items in rows]
     font = ImageFont.load_default(14)
-    wide, tall = (max(one.size[k] for _, row in tiles for one in row) + GAP for k in (0, 1))
+    wide, tall = (max(picture.size[k] for _, row in tiles for picture in row) + GAP for k in (0, 1))
     indent = max([0, *(int(font.getlength(caption)) + MARGIN for caption, _ in tiles if caption)])
     columns = max(len(row) for _, row in tiles)
     title = _title(data)
@@ -66,8 +66,8 @@ def _image_sheet(data: Data) -> Image.Image:
     for r, (caption, row) in enumerate(tiles):
         y = top + r * max(tall, LINE)
         draw.text((MARGIN, y + (max(tall, LINE) - LINE) // 2), caption, FAINT, font)
-        for k, one in enumerate(row):
-            sheet.paste(one, (MARGIN + indent + k * wide, y))
+        for k, picture in enumerate(row):
+            sheet.paste(picture, (MARGIN + indent + k * wide, y))
     return sheet
 
 

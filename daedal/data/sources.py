@@ -25,7 +25,7 @@ from daedal.options import Option, check_options, options_of
 if TYPE_CHECKING:
     from daedal.data.base import Data, Found
 
-Field = Literal["depth", "normal", "stencil", "points", "caption", "flow", "visible"]  # of worlds, besides pictures
+Field = Literal["depth", "normal", "stencil", "points", "caption", "rig", "flow", "visible"]  # of worlds
 OTHERS = "toy:NAME, mnist:DIR, cifar10:DIR, a folder or .zip of images, a .npy, .npz or .csv file"
 
 

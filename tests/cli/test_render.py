@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from daedal.cli import worlds_page
 from daedal.cli.render import render
 from daedal.data.worlds import catalogue
 from daedal.data.worlds.layouts import LAYOUTS, TRUTHS
@@ -157,3 +158,14 @@ print(sorted({"torch", "numpy", "PIL"} & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_page_has_the_factors_layouts_and_truths_that_there_are(monkeypatch):
+    monkeypatch.delitem(catalogue.WORLDS, "blobs")
+    page = worlds_page.PAGE.read_text()
+    assert worlds_page.updated(page) == page, "write it anew: python -m daedal.cli.worlds_page"
+    for name in catalogue.WORLDS:
+        for factor in catalogue.find_world(name).factors:
+            (row,) = [line for line in page.splitlines() if line.startswith(f"| `{factor.name}` |")]
+            assert all(choice in row for choice in factor.choices)
+            assert factor.meaning in row

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from daedal.cli.app import COMMANDS
+from daedal.cli.flags import DATA
 from daedal.data import load_data
 from daedal.data.base import Column, Found
 from daedal.data.digits import digits
@@ -78,7 +79,8 @@ def test_take_completes_what_was_given_with_defaults(turned):
 def test_declared_options_have_help_and_free_names(name):
     taken = {o.name for entry in entries().values() for o in (*entry.options, *entry.sample_options)}
     for function, groups, _ in COMMANDS.values():
-        taken |= {*(function.__kwdefaults__ or {}), *(o.name for group in groups for o in group.options)}
+        if DATA in groups:  # else it does not take the flags of a source
+            taken |= {*(function.__kwdefaults__ or {}), *(o.name for group in groups for o in group.options)}
     assert NAMED[name].summary.endswith(".")
     for option in NAMED[name].options:
         assert option.help

@@ -61,7 +61,7 @@ def load_world(
         None if correlation is None else correlation_of(world, correlation),
         test_correlation,
         None if label is None else _label(world, label),
-        _fields(fields, frames),
+        _fields(world, fields, frames),
     )
     n = N if options.n is None else options.n
     if n < LEAST_N:
@@ -126,8 +126,10 @@ def _label(world: World, name: str) -> str:
     return name
 
 
-def _fields(names: tuple[str, ...], frames: int | None) -> tuple[str, ...]:
+def _fields(world: World, names: tuple[str, ...], frames: int | None) -> tuple[str, ...]:
     for name in names:
         if name in PAIRED and frames is None:
             raise UsageError(f"'{name}' is between two frames; ask for clips with 'frames' (--frames 8).")
+        if name == "rig" and not hasattr(world, "rig"):
+            raise UsageError(f"'rig' is no field of {world.name}, which nothing drives; leave it out.")
     return tuple(dict.fromkeys(names))

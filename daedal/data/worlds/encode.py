@@ -62,28 +62,28 @@ def visible_png(visible: Tensor) -> bytes:
     return png(Image.fromarray(visible.cpu().numpy().astype(np.uint8) * 255))
 
 
-def things(instance: Tensor, stencil: Tensor) -> list[dict[str, Any]]:
+def things(instance: Tensor, stencil: Tensor, parts: bool = False) -> list[dict[str, Any]]:
     """COCO's description of each thing in a picture (h, w): bbox [x, y, width, height], area, mask, class.
 
-    Its class is the one of most of its pixels; its mask is run-length encoded down the columns, from a run of zeros on.
+    Its class is the one of most of its pixels; with `parts`, each class of a thing is described by itself. A mask is
+    run-length encoded down the columns, from a run of zeros on.
     """
     ids, classes = instance.cpu().numpy(), stencil.cpu().numpy()
-    found = []
-    for number in np.unique(ids[ids > 0]):
-        mask = ids == number
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        left, top = int(columns[0]), int(rows[0])
-        found.append(
-            {
-                "instance": int(number),
-                "category_id": int(np.bincount(classes[mask]).argmax()),
-                "bbox": [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top],
-                "area": int(mask.sum()),
-                "segmentation": {"size": list(mask.shape), "counts": _runs(mask)},
-                "iscrowd": 0,
-            }
-        )
-    return found
+    keys = ids * (classes.max() + 1) + classes if parts else ids
+    return [_thing(keys == key, ids, classes) for key in np.unique(keys[ids > 0])]
+
+
+def _thing(mask: np.ndarray, ids: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    left, top = int(columns[0]), int(rows[0])
+    return {
+        "instance": int(ids[mask][0]),
+        "category_id": int(np.bincount(classes[mask]).argmax()),
+        "bbox": [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top],
+        "area": int(mask.sum()),
+        "segmentation": {"size": list(mask.shape), "counts": _runs(mask)},
+        "iscrowd": 0,
+    }
 
 
 def _runs(mask: np.ndarray) -> list[int]:

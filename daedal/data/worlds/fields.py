@@ -11,10 +11,11 @@
 | `stencil` | `Labels(classes, (h, w), names)` | the class of what is seen |
 | `points` | `Vectors(2k)` | column and row of each landmark, in pixels |
 | `caption` | `Labels(words, (length,), names)` | tokens of a sentence, see `daedal.data.tokens` |
+| `rig` | as `x` | what drives the picture, in few flat shapes: a condition to render from; of worlds that have one |
 | `flow` | `Images(2, h, w, 65536)`, one frame less | where each pixel goes, to the right and down: see `pixels` |
 | `visible` | `Labels(2, (h, w))`, one frame less | whether its point is still seen there |
 
-In clips, `depth`, `normal` and `stencil` have frames too, and `points` those of all frames one after the other.
+In clips, `depth`, `normal`, `stencil` and `rig` have frames too, and `points` those of all frames one after the other.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 PAIRED = ("flow", "visible")  # of two frames
 FINE = 65536  # levels of what is measured
-RESERVED = ("x", "label", "factors", "depth", "normal", "stencil", "points", "caption", *PAIRED)
+RESERVED = ("x", "label", "factors", "depth", "normal", "stencil", "points", "caption", "rig", *PAIRED)
 
 
 def space_of(of: Simulator, name: str) -> Space:
@@ -45,7 +46,7 @@ def space_of(of: Simulator, name: str) -> Space:
     height, width = of.size
     frames = () if of.frames is None else (of.frames - (name in PAIRED),)
     images = {"x": Images(3, height, width), "normal": Images(3, height, width)}
-    images |= {"depth": Images(1, height, width, FINE), "flow": Images(2, height, width, FINE)}
+    images |= {"rig": images["x"], "depth": Images(1, height, width, FINE), "flow": Images(2, height, width, FINE)}
     if name in images:
         return video(images[name], *frames) if frames else images[name]
     if name in ("stencil", "visible"):
@@ -109,13 +110,16 @@ def _levels(x: Tensor, levels: int) -> np.ndarray:
     return nearest.astype(np.uint8 if levels <= 256 else np.uint16)
 
 
-def _pictured(picture: Callable[[Simulator, Scene], np.ndarray]) -> Callable[[Simulator, Values], np.ndarray]:
+def _pictured(
+    picture: Callable[[Simulator, Scene], np.ndarray], scene: str = "scene"
+) -> Callable[[Simulator, Values], np.ndarray]:
     """Of a function of scenes: one picture, or one a frame, stacked."""
 
     def of_values(of: Simulator, values: Values) -> np.ndarray:
+        make = getattr(of.world, scene)
         if of.frames is None:
-            return picture(of, of.scene(values))
-        return np.stack([picture(of, of.scene(values, k)) for k in range(of.frames)], 1)
+            return picture(of, make(values))
+        return np.stack([picture(of, make(values, of.moment(values, k))) for k in range(of.frames)], 1)
 
     return of_values
 
@@ -133,6 +137,10 @@ def _paired(picture: Callable[[Simulator, Tensor, Tensor], np.ndarray]) -> Calla
 
 def _x(of: Simulator, scene: Scene) -> np.ndarray:
     return _levels(render(scene, *of.size, ("rgb",), shadows=of.shadows)["rgb"], 256)
+
+
+def _rig(of: Simulator, scene: Scene) -> np.ndarray:
+    return _levels(render(scene, *of.size, ("rgb",), shadows=False)["rgb"], 256)
 
 
 def _depth(of: Simulator, scene: Scene) -> np.ndarray:
@@ -173,6 +181,7 @@ RENDERED: Mapping[str, Callable[[Simulator, Values], np.ndarray]] = {
     "normal": _pictured(_normal),
     "stencil": _pictured(_stencil),
     "points": _points,
+    "rig": _pictured(_rig, "rig"),
     "flow": _paired(_flow),
     "visible": _paired(_visible),
 }

@@ -46,7 +46,10 @@ LAYOUTS: Mapping[str, Layout] = {
 TRUTHS: Mapping[str, Truth] = {
     "masks": Truth("masks/0007.png, classes.txt", "class of each pixel: a palette PNG of indices; their names by line"),
     "instances": Truth("instances/0007.png", "id of the thing at each pixel, 16-bit PNG; 0: nothing"),
-    "boxes": Truth("annotations.json", "COCO: box, area and run-length mask of each thing; class: most of its pixels"),
+    "boxes": Truth(
+        "annotations.json", "COCO: box, area and mask (run lengths) of each thing, and the class of most of it"
+    ),
+    "parts": Truth("parts.json", "the same of each class of each thing, such as a person's hair"),
     "depth": Truth("depth/0007.npy", "float32 (h, w), metres along the camera's axis; infinite where nothing is"),
     "depth-png": Truth("depth-png/0007.png", "16-bit PNG, millimetres, at most 65,535; 0: nothing"),
     "normals": Truth("normals/0007.npy", "float32 (3, h, w), unit vectors in the world; 0: nothing"),

@@ -33,15 +33,15 @@ GREYING = 0.75  # of the hair's colour that the greatest age takes away
 
 def skin(values: Mapping[str, Tensor]) -> Tensor:
     """(n, 3) linear light."""
-    return tint(SKIN, values["skin"])
+    return tint(SKIN, values["skin"][:, None])
 
 
 def hair(values: Mapping[str, Tensor], share: float = 1.0) -> Tensor:
     """(n, 3) linear light: the factor's colour, which age greys by up to `share` of GREYING."""
-    grey = tint((GREY, GREY), values["age"])
-    return mix(tint(HAIR, values["hair_colour"]), grey, share * GREYING * ramp(values["age"], 0.35, 1))
+    old = values["age"][:, None]
+    return mix(tint(HAIR, values["hair_colour"][:, None]), tint((GREY, GREY), old), share * GREYING * ramp(old, 0.4, 1))
 
 
 def clothes(values: Mapping[str, Tensor]) -> Tensor:
     """(n, 3) linear light."""
-    return tint(CLOTHES, values["clothes"])
+    return tint(CLOTHES, values["clothes"][:, None])

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from daedal.data.worlds import glasses, hair, palette, words
 from daedal.data.worlds.anatomy import anatomy
-from daedal.data.worlds.face import DEGREE, add_brows, add_eyes, add_mouth, add_wrinkles, eye_centre, gaze, lip_line
-from daedal.data.worlds.figure import Figure, vector
+from daedal.data.worlds.face import DEGREE, add_brows, add_eyes, add_mouth, add_wrinkles, eye_centres, gaze, lip_line
+from daedal.data.worlds.figure import Figure, row, vector
 from daedal.data.worlds.head import CLASSES, add_bust, add_head
 from daedal.data.worlds.motion import moved
 from daedal.data.worlds.rig import add_rig
 from daedal.data.worlds.scene import Builder, Camera, Light, Scene
 from daedal.data.worlds.vectors import apply, rotation
-from daedal.data.worlds.world import Factor, Values, World
+from daedal.data.worlds.world import Factor, World
 
 PIVOT = (0.0, -0.085, -0.020)  # where the neck turns, metres
 BODY = tuple(name for name in CLASSES if name != "background")
@@ -34,11 +34,20 @@ class Portraits(World):
         Factor(
             "identity",
             "shape: head width, head length, jaw width, eye distance, eye size, nose size, mouth width, brow height",
-            -1, 1, size=8,
+            -1,
+            1,
+            size=8,
         ),
-        Factor("skin", "skin colour from light (0) to dark (1)", region=("skin", "hair", "mouth", "beard"), geometry=False),
+        Factor(
+            "skin", "skin colour from light (0) to dark (1)", region=("skin", "hair", "mouth", "beard"), geometry=False
+        ),
         Factor("hair_length", "from cropped (0) to over the shoulders (1); of a bun or mohawk its size"),
-        Factor("hair_colour", "black, dark brown, brown, red, blond at 0, 1/4 ... 1", region=("hair", "brows", "beard"), geometry=False),
+        Factor(
+            "hair_colour",
+            "black, dark brown, brown, red, blond at 0, 1/4 ... 1",
+            region=("hair", "brows", "beard"),
+            geometry=False,
+        ),
         Factor("hair_style", "how the hair is worn", choices=hair.STYLES),
         Factor("glasses", "none or the shape of the glasses", choices=glasses.SHAPES, region=("glasses",)),
         Factor("beard", "none (0), stubble, to a full beard (1)"),
@@ -49,15 +58,28 @@ class Portraits(World):
         Factor("yaw", "degrees that the head is turned to the picture's right", -40, 40),
         Factor("pitch", "degrees that the head looks up", -20, 20),
         Factor("roll", "degrees that the head leans to the picture's right", -20, 20),
-        Factor("light", "degrees that the light comes from the picture's right", -80, 80, region=BODY, geometry=False),
-        Factor("saturation", "of the picture's colours: grey (0), as they are (1), strong (1.5)", 0, 1.5, geometry=False),
-        Factor("background", "colour of the backdrop", choices=tuple(palette.BACKDROPS), region=("background",), geometry=False),
-        Factor("clothes", "colour of the clothes: navy, blue, teal, mustard, cream at 0, 1/4 ... 1", region=("clothes",), geometry=False),
-    )  # fmt: skip
+        Factor("light", "degrees that the light comes from the picture's right", -60, 60, region=BODY, geometry=False),
+        Factor(
+            "saturation", "of the picture's colours: grey (0), as they are (1), strong (1.5)", 0, 1.5, geometry=False
+        ),
+        Factor(
+            "background",
+            "colour of the backdrop",
+            choices=tuple(palette.BACKDROPS),
+            region=("background",),
+            geometry=False,
+        ),
+        Factor(
+            "clothes",
+            "colour of the clothes: navy, blue, teal, mustard, cream at 0, 1/4 ... 1",
+            region=("clothes",),
+            geometry=False,
+        ),
+    )
 
     usual: ClassVar[Mapping[str, float | str]] = {
         "skin": 0.25, "hair_length": 0.45, "hair_colour": 0.4, "hair_style": "parted", "beard": 0, "mouth_open": 0,
-        "age": 0.2, "light": -30, "saturation": 1, "background": "blue", "clothes": 0.3,
+        "age": 0.2, "smile": 0.3, "light": -30, "saturation": 1, "background": "blue", "clothes": 0.3,
     }  # fmt: skip
 
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
@@ -71,26 +93,30 @@ class Portraits(World):
         add_mouth(head, a, values)
         add_wrinkles(head, a, values, host)
         hair.add_hair(head, a, values)
-        hair.add_beard(head, a, values, host)
+        hair.add_beard(head, a, values)
         glasses.add_glasses(head, a, values["glasses"])
-        add_bust(bust, a, values)
+        add_bust(bust, values)
         return Scene(camera(values), light(values), head.builder.bodies(), values["saturation"])
 
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """Landmarks in the world; left and right are the picture's."""
         values = moved(values, moment)
         a, (head, _) = anatomy(values), figures(values)
-        zero, found = 0 * a.eye_x, {}
-        for side, word in ((-1, "left"), (1, "right")):
-            eye = eye_centre(a, side)
-            found[f"{word}_eye"] = eye + apply(gaze(values), vector(zero, 0, 1.05 * a.eye_radius))
-            found[f"{word}_eye_outer"] = a.skin(side * (a.eye_x + 0.85 * a.eye_radius), a.eye_y)
-            found[f"{word}_eye_inner"] = a.skin(side * (a.eye_x - 0.85 * a.eye_radius), a.eye_y)
-            found[f"{word}_mouth_corner"] = lip_line(a, float(side), 0)
-            found[f"{word}_ear"] = vector(side * (a.skull.half[:, 0] + 0.010), -0.008, -0.010)
-        found["nose_tip"] = vector(zero, a.nose_y, a.nose_z + 0.002)
-        found["chin"] = a.chin.centre - vector(zero, a.chin.half[:, 1], 0)
-        return {name: head.place(point) for name, point in found.items()}
+        radius, sides = a.eye_radius, row(a.eye_x, -1, 1)
+        eyes = eye_centres(a) + apply(gaze(values), vector(0.0, 0.0, 1.05 * radius))
+        pairs = {
+            "eye": eyes,
+            "eye_outer": a.skin(sides * (a.eye_x + 0.85 * radius), a.eye_y),
+            "eye_inner": a.skin(sides * (a.eye_x - 0.85 * radius), a.eye_y),
+            "mouth_corner": lip_line(a, sides, 0),
+            "ear": vector(sides * (a.skull.half[..., 0] + 0.010), -0.008, -0.010),
+        }
+        found = {
+            f"{word}_{name}": pair[:, [k]] for name, pair in pairs.items() for k, word in enumerate(("left", "right"))
+        }
+        found["nose_tip"] = vector(0.0, a.nose_y, a.nose_z + 0.002)
+        found["chin"] = a.chin.centre + a.chin.half * row(radius, 0, -0.6, 0.8)
+        return {name: head.place(point)[:, 0] for name, point in found.items()}
 
     def caption(self, values: Mapping[str, Tensor]) -> list[str]:
         """One sentence each, which `words.parse` reads."""
@@ -119,7 +145,7 @@ def figures(values: Mapping[str, Tensor]) -> tuple[Figure, Figure]:
 def camera(values: Mapping[str, Tensor]) -> Camera:
     """At 1.3 m, on a level with the face."""
     zero = 0 * values["yaw"]
-    return Camera.looking(vector(zero, -0.004, 1.3), vector(zero, -0.008, 0), zero + 1.3 / 0.152)
+    return Camera.looking(vector(zero, -0.001, 1.3), vector(zero, -0.005, 0), zero + 1.3 / 0.152)
 
 
 def light(values: Mapping[str, Tensor]) -> Light:

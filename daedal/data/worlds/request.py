@@ -159,7 +159,7 @@ def _check_clips(layout: str, truths: Sequence[str], frames: int, rate: float, f
         raise UsageError(f"'frame_rate' must be in (0, 1000]; got {rate!r}.")
     if layout == "clips" and format == "frames" and "metadata" in truths:
         raise UsageError("'metadata' is about files, and clips of --format frames are folders; take captions.")
-    for truth in ("boxes", "landmarks"):
+    for truth in ("boxes", "parts", "landmarks"):
         if layout == "clips" and format != "frames" and truth in truths:
             raise UsageError(f"'{truth}' names the picture of each frame; choose --format frames for it.")
 
@@ -202,6 +202,7 @@ def outputs_of(truths: Sequence[str]) -> list[str]:
         "masks": ["stencil"],
         "instances": ["instance"],
         "boxes": ["instance", "stencil"],
+        "parts": ["instance", "stencil"],
         "depth": ["depth"],
         "depth-png": ["depth"],
         "normals": ["normal"],

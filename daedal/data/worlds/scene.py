@@ -203,6 +203,11 @@ class Builder:
             self._integers[name].append([value])
         return len(self._integers["kind"]) - 1
 
+    def add_many(self, kind: int, origin: Tensor, axes: Tensor, **same: Any) -> int:
+        """Primitives that differ in origin (n, m, 3) and axes (n, m, 3, 3) only; the first one's number."""
+        numbers = [self.add(kind, origin[:, k], axes[:, k], **same) for k in range(origin.shape[1])]
+        return numbers[0]
+
     def number(self, value: Any) -> Tensor:
         """(n,) of a float or a (n,) tensor."""
         return torch.as_tensor(value, dtype=self.dtype, device=self.device).expand(self.n)

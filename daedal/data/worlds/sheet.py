@@ -22,7 +22,7 @@ PAPER, INK, FAINT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
 
 
 def world_sheet(of: Simulator, title: str) -> Image.Image:
-    """The sheet. Columns are a factor's lowest value to its highest, or its choices; what they are, its caption says."""
+    """The sheet. Columns run from a factor's lowest value to its highest, or over its choices, as its caption says."""
     of = replace(of, frames=None, fields=())
     rows = [_tiles(of, sweep(of, factor)) for factor in of.world.factors]
     others = _tiles(of, of.values(of.training_index(np.arange(RANDOM * len(rows)))))

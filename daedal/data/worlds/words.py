@@ -84,14 +84,15 @@ def sentence(fact: Mapping[str, str]) -> str:
     say = {name: PHRASES[name][word] for name, word in fact.items()}
     worn = [say[name] for name in ("glasses", "beard") if say[name]]
     article = "An" if fact["age"] == "old" else "A"
-    person = f"{article} {say['age']} {say['skin']} {say['masculinity']} {say['hair_length']} {say['hair_colour']} {say['hair_style']}"
+    whole = ("age", "skin", "masculinity", "hair_length", "hair_colour", "hair_style")
+    person = " ".join([article, *(say[name] for name in whole)])
     more = [say[name] for name in ("smile", "mouth_open", "yaw", "pitch", "roll")]
     more += [f"in a {say['clothes']}", f"before a {say['background']}", say["light"], say["saturation"]]
     return ", ".join([" and ".join([person, *worn]), *(part for part in more if part)]) + "."
 
 
 def parse(caption: str) -> dict[str, str]:
-    """The facts of a sentence; of a factor that it does not mention the word that goes without saying, if there is one."""
+    """The facts of a sentence; of a factor that it does not mention the word that goes without saying, if any."""
     found = {}
     for name, phrases in PHRASES.items():
         said = [word for word, phrase in phrases.items() if phrase and re.search(rf"(?<![\w-]){phrase}\b", caption)]

@@ -25,6 +25,7 @@ from daedal.places import sync_folder
 from daedal.version import VERSION
 
 RECORD = "render.json"  # how the folder came about, and its files: only these does overwriting remove
+COCO = {"boxes": "annotations.json", "parts": "parts.json"}  # truth -> file
 Watch = Callable[[int, int], None]
 
 
@@ -35,8 +36,7 @@ class Writer:
         self.asked, self.folder, self.watch = asked, folder, watch
         self.files: list[str] = []
         self.rows: list[dict[str, Any]] = []  # of captions and tables, one for each picture
-        self.images: list[dict[str, Any]] = []  # COCO's
-        self.annotations: list[dict[str, Any]] = []
+        self.coco: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}  # images and things of a truth
         self.points: list[dict[str, Any]] = []  # landmarks
         self.done = 0
         watch(0, asked.pictures)
@@ -75,8 +75,8 @@ class Writer:
     def truths(self, stems: Sequence[str], result: dict[str, Tensor]) -> None:
         """Write what is asked of every pixel, under the pictures' stems."""
         for truth in self.asked.truths:
-            if truth == "boxes":
-                self._boxes(stems, result["instance"], result["stencil"])
+            if truth in COCO:
+                self._boxes(truth, stems, result["instance"], result["stencil"])
             elif truth in _DENSE and _DENSE[truth][0] in result:
                 output, kind, encoded = _DENSE[truth]
                 for stem, values in zip(stems, result[output], strict=True):
@@ -95,22 +95,22 @@ class Writer:
         for k, stem in enumerate(stems):
             self.points.append({"file_name": f"images/{stem}.png", "points": {name: p[k] for name, p in found.items()}})
 
-    def _boxes(self, stems: Sequence[str], instance: Tensor, stencil: Tensor) -> None:
+    def _boxes(self, truth: str, stems: Sequence[str], instance: Tensor, stencil: Tensor) -> None:
+        images, annotations = self.coco.setdefault(truth, ([], []))
+        height, width = self.asked.of.size
         for k, stem in enumerate(stems):
-            number = len(self.images) + 1
-            height, width = self.asked.of.size
-            name = f"images/{stem}.png"
-            self.images.append({"id": number, "file_name": name, "width": width, "height": height})
-            for thing in encode.things(instance[k], stencil[k]):
-                self.annotations.append({"id": len(self.annotations) + 1, "image_id": number, **thing})
+            number = len(images) + 1
+            images.append({"id": number, "file_name": f"images/{stem}.png", "width": width, "height": height})
+            for thing in encode.things(instance[k], stencil[k], truth == "parts"):
+                annotations.append({"id": len(annotations) + 1, "image_id": number, **thing})
 
     def finish(self) -> None:
         """Write what is about all pictures, and the record; sync it all to the disk."""
         asked = self.asked
         if "masks" in asked.truths:
             self.put("classes.txt", "".join(f"{name}\n" for name in asked.world.stencil).encode())
-        if "boxes" in asked.truths:
-            self.put("annotations.json", _json(encode.coco(self.images, self.annotations, asked.world.stencil)))
+        for truth, (images, things) in self.coco.items():
+            self.put(COCO[truth], _json(encode.coco(images, things, asked.world.stencil)))
         if "landmarks" in asked.truths:
             self.put("landmarks.jsonl", _lines(self.points))
         if "captions" in asked.truths:

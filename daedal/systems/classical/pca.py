@@ -31,6 +31,7 @@ from torch import Tensor
 from daedal.capabilities import Decodes, Encodes, Given, Samples, Scores
 from daedal.declare import NonNegativeFloat, Paper, PositiveInt, Recipe
 from daedal.play.player import Player
+from daedal.play.stream import finite_count
 from daedal.play.system import System
 from daedal.play.turn import Done, Tell
 from daedal.spaces import Images, Space, Vectors
@@ -88,6 +89,11 @@ class PCA(System, Samples, Scores, Encodes, Decodes):
         self.register_buffer("block", torch.randn(rows, dim, generator=torch.Generator().manual_seed(0)))
 
     # -- fitting
+
+    def fit_scale(self, items: Any) -> None:
+        """Units as for every system. Raises UsageError for endless items."""
+        finite_count(items)
+        super().fit_scale(items)
 
     def players(self) -> dict[str, Player]:
         """Nobody: it is fitted in closed form."""

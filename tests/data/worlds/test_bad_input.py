@@ -24,6 +24,7 @@ PAIR = "'correlation' must be two factors and a number in [-1, 1], such as beard
         ({"mirror": True}, "'mirror' is for images that are read, and tiny are rendered; leave it out."),
         ({"fields": ("depht",)}, "'fields' of tiny must be a tuple of values of 'depth', 'normal', 'stencil', "),
         ({"fields": ("flow",)}, "'flow' is between two frames; ask for clips with 'frames' (--frames 8)."),
+        ({"fields": ("rig",)}, "'rig' is no field of tiny, which nothing drives; leave it out."),
         ({"frames": 1}, "'frames' of tiny must be an integer in [2, inf), or None; got 1."),
         ({"frame_rate": 0.0}, "'frame_rate' of tiny must be a float in (0, inf); got 0.0."),
         ({"label": "hut"}, f"'hut' is no factor of tiny; its factors are {FACTORS}. Did you mean 'hat'?"),

@@ -114,6 +114,16 @@ def test_names_of_factors_are_free():
         assert not {factor.name for factor in world.factors} & set(RESERVED)
 
 
+def test_portraits_have_what_drives_them():
+    data = load_data("portraits", n=10, size=8, fields=("rig",))
+    item = data.train[0]
+    data.fields["rig"].check(item["rig"][None])
+    other = data.world.rerender(int(data.train.rows[0]), skin=1.0, hair_colour=1.0, background="red", clothes=1.0)
+    assert torch.equal(other["rig"], item["rig"])
+    assert not torch.equal(other["x"], item["x"])
+    assert not torch.equal(data.world.rerender(int(data.train.rows[0]), mouth_open=1.0)["rig"], item["rig"])
+
+
 # -- clips
 
 

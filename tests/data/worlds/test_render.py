@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -116,6 +117,7 @@ def test_one_output_is_the_same_among_others(pair, expected):
         assert torch.equal(render(pair[0], H, W, (name,))[name], expected[name]), name
 
 
+ROOT = Path(__file__).parents[3]
 DIGEST = """
 import hashlib, torch
 from daedal.data.worlds.render import OUTPUTS, render
@@ -128,7 +130,7 @@ print(hashlib.sha256(b"".join(found[name].numpy().tobytes() for name in OUTPUTS)
 def test_another_process_makes_the_same_pictures():
     found = render(rich_scene(3, 5).to(torch.float32), H, W, OUTPUTS)
     own = hashlib.sha256(b"".join(found[name].numpy().tobytes() for name in OUTPUTS)).hexdigest()
-    other = subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True)
+    other = subprocess.run([sys.executable, "-c", DIGEST], cwd=ROOT, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == own
 
 

@@ -16,7 +16,7 @@ from daedal.errors import UsageError
 from tests.data.worlds.blobs import Blobs
 
 SIZE = 24
-DENSE = ("masks", "instances", "boxes", "depth", "depth-png", "normals", "normals-png", "landmarks")
+DENSE = ("masks", "instances", "boxes", "parts", "depth", "depth-png", "normals", "normals-png", "landmarks")
 OUTPUTS = ("rgb", "depth", "stencil", "instance", "normal")
 
 
@@ -99,6 +99,20 @@ def test_boxes_bound_exactly_the_pixels_of_their_thing(images):
         assert coco["categories"][thing["category_id"] - 1]["name"] == {1: "head", 2: "ball"}[thing["instance"]]
         seen += 1
     assert seen == sum(len(np.unique(pixels(path))) - 1 for path in (images / "instances").iterdir())
+
+
+def test_parts_are_the_classes_of_a_thing(images):
+    coco = json.loads((images / "parts.json").read_text())
+    names = {image["id"]: image["file_name"] for image in coco["images"]}
+    found = set()
+    for part in coco["annotations"]:
+        name = names[part["image_id"]]
+        ids, classes = (pixels(images / name.replace("images/", f"{folder}/")) for folder in ("instances", "masks"))
+        mask = (ids == part["instance"]) & (classes == part["category_id"])
+        assert np.array_equal(decoded(part["segmentation"]), mask)
+        found.add((name, part["instance"], part["category_id"]))
+    assert {key[1:] for key in found} == {(1, 1), (1, 2), (2, 3)}
+    assert len(found) == len(coco["annotations"])
 
 
 def decoded(rle):
@@ -229,7 +243,7 @@ def test_settings_hold_and_narrow_factors(tmp_path):
 
 
 def test_a_correlation_holds_for_all_items_where_there_is_no_split(tmp_path):
-    options = {"n": 300, "size": 8, "shadows": False, "correlation": "saturation,width,-1", "truths": ["factors"]}
+    options = {"n": 100, "size": 8, "shadows": False, "correlation": "saturation,width,-1", "truths": ["factors"]}
     write(Blobs(), tmp_path / "out", **options)
     table = list(csv.DictReader((tmp_path / "out/factors.csv").open()))
     x, y = (np.array([float(row[name]) for row in table]) for name in ("saturation", "width"))
