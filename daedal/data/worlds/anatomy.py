@@ -31,6 +31,11 @@ class Solid:
         """With so many metres more on every half axis."""
         return Solid(self.centre, self.half + vector(x, y, z))
 
+    def below(self, normal: tuple[float, float, float], offset: Tensor) -> Tensor:
+        """The clip (n, 4) of one solid that keeps normal . x <= offset (n, 1) of the head's coordinates x."""
+        own, (x, y, z) = self.half * row(offset, *normal), self.centre.unbind(-1)
+        return torch.cat([own[:, 0], offset - (normal[0] * x + normal[1] * y + normal[2] * z)], 1)
+
     @staticmethod
     def of(solids: Sequence[Solid]) -> Solid:
         """All of them."""
@@ -101,9 +106,9 @@ def anatomy(values: Mapping[str, Tensor]) -> Anatomy:
         eye_x=eye_x, eye_y=zero - 0.001, eye_z=zero, eye_radius=eye_radius, brow_y=brow_y,
         nose_y=-(0.036 + 0.009 * nose) * tall, nose_z=zero,
         nose_width=0.0122 * (1 + 0.28 * nose) * (0.92 + 0.16 * male),
-        mouth_y=-0.073 * tall - 0.002 * old, mouth_x=0.0255 * (1 + 0.24 * mouth) * (1 + 0.16 * cheer),
-        gap=0.0008 + 0.030 * mouth_open + 0.007 * ramp(smile, 0.1, 1),
-        lift=0.0110 * smile + 0.0050 * cheer - 0.0010 - 0.0015 * old, lips=0.0056 - 0.0020 * male - 0.0008 * old,
+        mouth_y=-0.073 * tall - 0.002 * old, mouth_x=0.0268 * (1 + 0.24 * mouth) * (1 + 0.16 * cheer),
+        gap=0.0008 + 0.030 * mouth_open + 0.008 * ramp(smile, 0.1, 1),
+        lift=0.0120 * smile + 0.0070 * cheer - 0.0010 - 0.0015 * old, lips=0.0056 - 0.0020 * male - 0.0008 * old,
     )  # fmt: skip
     eye_z = torch.maximum(skull.front(eye_x, zero), face.front(eye_x, zero)) + 0.0055 - eye_radius
     nose_z = around.front(zero, around.nose_y) + 0.020 + 0.004 * nose

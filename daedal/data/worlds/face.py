@@ -32,9 +32,9 @@ def eye_centres(a: Anatomy) -> Tensor:
 def add_eyes(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host: Host) -> None:
     """Eyeballs with iris and pupil, lids and lashes."""
     centres, turned = eye_centres(a), gaze(values) * a.eye_radius[..., None, None]
-    figure.ellipsoid(centres, turned, (0.86, 0.85, 0.82), EYES, gloss=0.12)
-    iris = {"second": (0.10, 0.06, 0.03), "texture": "noise", "scale": (9.0, 9.0, 9.0)}
-    figure.ellipsoid(centres, turned * 1.025, (0.17, 0.10, 0.05), EYES, clips=[(0, 0, -1, -IRIS)], **iris)
+    figure.ellipsoid(centres, turned, (0.72, 0.71, 0.69), EYES, gloss=0.12)
+    iris = {"second": (0.05, 0.03, 0.015), "texture": "noise", "scale": (9.0, 9.0, 9.0)}
+    figure.ellipsoid(centres, turned * 1.025, (0.11, 0.06, 0.03), EYES, clips=[(0, 0, -1, -IRIS)], **iris)
     black = (0.004, 0.004, 0.004)
     figure.ellipsoid(centres, turned * 1.05, black, EYES, clips=[(0, 0, -1, -PUPIL)], gloss=0.25)
     _add_lids(figure, a, values, host)

@@ -33,7 +33,7 @@ SQUARE = [  # the same number
 def add_glasses(figure: Figure, a: Anatomy, shape: Tensor) -> None:
     """Where `shape` is not 'none'."""
     square = (shape == SHAPES.index("square"))[:, None]
-    look = {"colour": COLOUR, "stencil": GLASSES, "where": shape > 0, "gloss": 0.4}
+    look = {"colour": COLOUR, "stencil": GLASSES, "where": shape > 0, "gloss": 0.4, "shape": 4.0}
     lens_x, lens_y = torch.where(square, 0.0245, 0.0225), torch.where(square, 0.0205, 0.0225)
     z = torch.maximum(a.front(0.0, 0.010), a.eye_z + a.eye_radius * 1.1) + 0.006
     middle, sides = torch.maximum(a.eye_x, lens_x + 0.0050), row(z, -1, 1)
@@ -47,4 +47,4 @@ def add_glasses(figure: Figure, a: Anatomy, shape: Tensor) -> None:
     inner, outer = sides * (middle - lens_x), sides * (middle + lens_x)
     figure.chain(at(inner, 0.005), THICK, **look)
     ear = vector(sides * (a.skull.half[..., 0] + 0.001), 0.006, -0.010)
-    figure.link(at(outer, 0.006), ear, THICK, **look)
+    figure.link(at(outer, 0.006), ear, THICK, **{**look, "shape": 20.0})

@@ -83,9 +83,9 @@ def _add_curtains(figure: Figure, a: Anatomy, length: Tensor, look: Look) -> Non
     half = vector(wide + 0.010 + 0.022 * grown, (0.10 - low) / 2 + 0.01, 0.075)
     shade = {"colour": look["colour"] * 0.75}
     figure.ellipsoid(back, half, scale=(9.0, 2.0, 6.0), clips=[(0, 0, 1, 0.5)], **{**look, **shade})
-    centre = vector(sides * (wide + 0.001 + 0.005 * grown), (0.085 + low) / 2, 0.008)
-    lean = vector(-sides * (0.010 + 0.004 * grown), (0.085 - low) * 0.55, 0.0)
-    axes = torch.stack([vector(0.013 + 0.011 * grown + 0 * sides, 0, 0), lean, vector(0 * lean[..., 0], 0, 0.036)], -1)
+    centre = vector(sides * (wide - 0.006 + 0.012 * grown), (0.080 + low) / 2, 0.002)
+    lean = vector(-sides * (0.009 + 0.006 * grown), (0.080 - low) * 0.55, 0.0)
+    axes = torch.stack([vector(0.013 + 0.011 * grown + 0 * sides, 0, 0), lean, vector(0 * lean[..., 0], 0, 0.044)], -1)
     figure.ellipsoid(centre, axes, scale=(2.5, 1.5, 4.0), clips=[(0.0, -1.0, 0.0, 0.84)], **look)
 
 
@@ -137,13 +137,13 @@ def add_beard(figure: Figure, a: Anatomy, values: Mapping[str, Tensor]) -> None:
     base, tone = palette.hair(values, 0.8) * 0.8, palette.skin(values)
     look = {"colour": mix(tone, base, cover), "second": mix(tone, base * 0.45, cover), "texture": "strands"}
     look |= {"stencil": BEARD, "where": amount[:, 0] > 0.06}
-    edge = clip(0.0, 1.0, 0.5, 0.10 * amount - 0.12)
-    shell(figure, a.face.larger(thick, thick, thick), clips=[edge], scale=(8.0, 3.0, 8.0), **look)
+    offset = a.mouth_y + 0.040 + 0.014 * amount
+    face, jaw = a.face.larger(thick, thick, thick), a.jaw.larger(thick, thick, thick)
+    shell(figure, face, clips=[face.below((0.0, 1.0, 0.4), offset)], scale=(8.0, 3.0, 8.0), **look)
+    shell(figure, jaw, clips=[jaw.below((0.0, 1.0, 0.4), offset)], scale=(7.0, 2.0, 7.0), **look)
     below = 0.040 * ramp(amount, 0.25, 1)
     chin = a.chin.larger(0.002 + 0.020 * amount, 0.002 + below / 2, 0.002 + 0.010 * amount)
     figure.ellipsoid(chin.centre - vector(0.0, below / 2, 0.0), chin.half, scale=(3.0, 2.0, 3.0), **look)
-    edge = clip(0.0, 1.0, 0.9, 0.30 + 0.25 * amount)
-    shell(figure, a.jaw.larger(thick, thick, thick), clips=[edge], scale=(7.0, 2.0, 7.0), **look)
     sides = row(amount, -1, 1)
     start = a.skin(0 * sides, a.mouth_y + 0.0125, 0.001)
     end = a.skin(sides * (a.mouth_x * 0.9), a.mouth_y + 0.006 + a.lift * 0.4, 0.001)
