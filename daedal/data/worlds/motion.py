@@ -17,9 +17,9 @@ def moved(values: Mapping[str, Tensor], moment: Tensor | None) -> Values:
     if moment is None:
         return dict(values)
     own = [_own(values, k) for k in range(4)]
-    yaw = values["yaw"] + 13 * _sway(moment, 0.24 + 0.12 * own[0], own[1])
-    pitch = values["pitch"] + 6 * _sway(moment, 0.37 + 0.15 * own[1], own[2])
-    roll = values["roll"] + 4 * _sway(moment, 0.29 + 0.10 * own[2], own[3])
+    yaw = values["yaw"] + 9 * _sway(moment, 0.24 + 0.12 * own[0], own[1])
+    pitch = values["pitch"] + 4 * _sway(moment, 0.37 + 0.15 * own[1], own[2])
+    roll = values["roll"] + 3 * _sway(moment, 0.29 + 0.10 * own[2], own[3])
     talk = (0.5 - 0.5 * (TURN * (1.7 + 0.6 * own[3]) * moment).cos()) * (0.7 + 0.3 * _sway(moment, 0.6, own[0]) / 2)
     still = values["mouth_open"]
     goal = 0.85 - 0.80 * (still > 0.5).to(still.dtype)

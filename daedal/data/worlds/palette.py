@@ -39,7 +39,7 @@ def skin(values: Mapping[str, Tensor]) -> Tensor:
 def hair(values: Mapping[str, Tensor], share: float = 1.0) -> Tensor:
     """(n, 3) linear light: the factor's colour, which age greys by up to `share` of GREYING."""
     old = values["age"][:, None]
-    return mix(tint(HAIR, values["hair_colour"][:, None]), tint((GREY, GREY), old), share * GREYING * ramp(old, 0.4, 1))
+    return mix(tint(HAIR, values["hair_colour"][:, None]), tint((GREY, GREY), old), share * GREYING * ramp(old, 0.5, 1))
 
 
 def clothes(values: Mapping[str, Tensor]) -> Tensor:
