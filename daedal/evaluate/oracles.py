@@ -10,7 +10,7 @@ No gradient flows through them: a judge that a system was trained to please woul
 
 An oracle is trained when it is first asked for, which takes minutes, and kept in the cache under the look of its world,
 so that a world that looks otherwise gets a judge of its own; the one of portraits at 64 pixels is committed, by its
-hash. `python -m daedal.evaluate.oracles portraits --size 64` prints how accurate one is, and keeps that in
+hash. `python -m daedal.evaluate.oracles portraits --size 64` prints how accurate one is, and keeps the record in
 results/oracles.
 """
 
@@ -40,6 +40,7 @@ from daedal.evaluate.machine import machine, versions
 from daedal.evaluate.oraclefit import Budget, Renders, Watch, choices, fit, in_units, untrained
 from daedal.evaluate.oraclenet import SIZES, OracleNet
 from daedal.evaluate.oraclescore import CHUNK, score
+from daedal.evaluate.oracletable import table
 
 VERSION = 1  # of the net's shape and training: another version trains anew
 WORLD_SEED = 20_003  # of the people that oracles learn from: not the 0 of data sets
@@ -87,23 +88,24 @@ class Oracle:
         return x.detach().float().split(CHUNK)
 
 
-def oracle(world: str | World, size: int = 64, *, watch: Watch | None = None) -> Oracle:
+def oracle(world: str | World, size: int = 64) -> Oracle:
     """The oracle of a world at a size; trains it where it is neither committed nor in the cache. Raises UsageError."""
-    if size not in SIZES:
-        raise UsageError(f"'size' of an oracle must be one of {', '.join(map(str, SIZES))}; got {size}.")
-    if isinstance(world, str):
-        return _by_name(world, size) if watch is None else _made(find_world(world), size, watch)
-    return _made(world, size, watch)
+    return _by_name(world, size) if isinstance(world, str) else _found(world, size)
 
 
 @functools.cache
 def _by_name(name: str, size: int) -> Oracle:
-    return _made(find_world(name), size, None)
+    return _found(find_world(name), size)
 
 
-def _made(world: World, size: int, watch: Watch | None) -> Oracle:
-    if (world.name, size) in COMMITTED:
-        return _committed(world, size)
+def _found(world: World, size: int, watch: Watch | None = None) -> Oracle:
+    return _committed(world, size) if (world.name, size) in COMMITTED else trained(world, size, watch)
+
+
+def trained(world: World, size: int, watch: Watch | None = None) -> Oracle:
+    """The oracle of the cache, also where one is committed; trains it where there is none, telling `watch` how far."""
+    if size not in SIZES:
+        raise UsageError(f"'size' of an oracle must be one of {', '.join(map(str, SIZES))}; got {size}.")
     of = Simulator(world, (size, size), WORLD_SEED, fields=("stencil",))
     budget = BUDGETS[size]
     key = key_of([VERSION, world.name, size, budget.pictures, budget.looks, _look(of)])
@@ -132,8 +134,8 @@ def _trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[Oracle
     if watch is not None:
         watch(f"rendered {len(index)} pictures; training, {budget.looks} looks")
     net = fit(of.world, renders.only(rows[0]), of.size[0], budget.looks, watch=watch)
-    seconds = time.perf_counter() - start
-    facts = {"pictures": len(rows[0]), "looks": budget.looks, "seconds": round(seconds), "look": _look(of)}
+    facts = {"pictures": len(rows[0]), "looks": budget.looks, "seconds": round(time.perf_counter() - start)}
+    facts |= {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
     return net, {"training": facts, **score(net, of.world, renders.only(rows[1]))}
 
 
@@ -151,30 +153,7 @@ def _look(of: Simulator) -> str:
 
 def record(of: Oracle, command: str) -> dict[str, Any]:
     """What results/oracles keeps."""
-    facts = {"world": of.world.name, "size": of.size, "seed": WORLD_SEED, "threads": torch.get_num_threads()}
-    return {"command": command, **facts, "machine": machine(), "versions": versions(), **of.accuracy}
-
-
-def table(accuracy: Mapping[str, Any]) -> str:
-    """The accuracies as a Markdown table: a row a factor, a column for each degradation."""
-    degraded = accuracy["degraded"]
-    lines = [f"| | clean | where shown | {' | '.join(degraded)} |", "|---" * (3 + len(degraded)) + "|"]
-    for kind, word in (("numbers", "r2"), ("choices", "accuracy")):
-        for name, entry in accuracy[kind].items():
-            shown = f"{entry['shown'][word]:.3f}" if "shown" in entry else ""
-            others = [f"{found[kind][name]:.2f}" for found in degraded.values()]
-            lines.append(
-                f"| {name}, {'R2' if word == 'r2' else word} | {entry[word]:.3f} | {shown} | {' | '.join(others)} |"
-            )
-            for k, value in enumerate(entry.get("parts", ())):
-                lines.append(f"| {name} {k} | {value:.3f} | |{' |' * len(degraded)}")
-    others = [f"{found['mean_iou']:.2f}" for found in degraded.values()]
-    lines.append(f"| mean IoU | {accuracy['mean_iou']:.3f} | | {' | '.join(others)} |")
-    for name, entry in accuracy["classes"].items():
-        lines.append(
-            f"| {name}, IoU ({100 * entry['share']:.1f} % of pixels) | {entry['iou']:.3f} | |{' |' * len(degraded)}"
-        )
-    return "\n".join(lines)
+    return {"command": command, "world": of.world.name, "size": of.size, "seed": WORLD_SEED, **of.accuracy}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -184,11 +163,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--out", type=Path, default=Path("results/oracles"))
     parser.add_argument(
-        "--commit", action="store_true", help="also write the net, in half precision, where it is committed"
+        "--commit", action="store_true", help="train it anew if need be, and write it where the package keeps it"
     )
     given = parser.parse_args(arguments)
     try:
-        found = oracle(given.world, given.size, watch=lambda words: print(words, file=sys.stderr, flush=True))
+        world = find_world(given.world)
+        found = (trained if given.commit else _found)(world, given.size, _say)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -200,6 +180,10 @@ def main(arguments: list[str] | None = None) -> int:
     if given.commit:
         _commit(found)
     return 0
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
 
 
 def _commit(of: Oracle) -> None:
