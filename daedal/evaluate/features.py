@@ -18,14 +18,10 @@ torch.Size([3, 32])
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import json
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +30,9 @@ import torch
 from torch import Tensor
 
 from daedal.data.base import Data, Split
-from daedal.data.cache import cache_folder
 from daedal.evaluate import convnet
 from daedal.evaluate.convnet import FeatureNet
+from daedal.evaluate.keep import kept, key_of, read, store
 from daedal.nn.scale import Standardise
 from daedal.spaces import Images, Labels, Vectors
 
@@ -114,7 +110,7 @@ def digits_net() -> FeatureNet:
     content = DIGITS.read_bytes()
     if hashlib.sha256(content).hexdigest() != DIGITS_SHA256:
         raise ValueError(f"'{DIGITS.name}' has been changed; install daedal again to get distances that compare.")
-    return _read(convnet.classifier(1, 8, 8, 10), content)
+    return read(convnet.classifier(1, 8, 8, 10), content)
 
 
 def _is_digits(data: Data, x: str) -> bool:
@@ -138,76 +134,21 @@ def _net(data: Data, x: str) -> FeatureNet:
     shape = convnet.shape_of(space)
     if label is None:
         fit = lambda: convnet.fit_denoiser(data.train, x, space)  # noqa: E731
-        return _cached(_key(data, x, label), convnet.denoiser(*shape), fit)
+        return kept("features", _key(data, x, label), convnet.denoiser(*shape), fit)
     classes: int = data.fields[label].classes  # type: ignore[union-attr]
     fit = lambda: convnet.fit_classifier(data.train, x, label, space, classes)  # noqa: E731
-    return _cached(_key(data, x, label), convnet.classifier(*shape, classes), fit)
+    return kept("features", _key(data, x, label), convnet.classifier(*shape, classes), fit)
 
 
 def _key(data: Data, x: str, label: str | None) -> str:
-    facts = json.dumps([VERSION, data.fingerprint, x, label])
-    return hashlib.sha256(facts.encode()).hexdigest()[:32]
-
-
-def _cached(key: str, empty: FeatureNet, fit: Callable[[], FeatureNet]) -> FeatureNet:
-    """The net of the cache, else a fitted one, which is then kept; one process fits while others wait for it."""
-    file = cache_folder() / "features" / f"{key}.safetensors"
-    with _locked(file):
-        if (found := _stored(file, empty)) is not None:
-            return found
-        net = fit()
-        _store(file, net)
-        return net
-
-
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    from filelock import FileLock
-
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the evaluation
-            file.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(file.with_suffix(".lock")))
-        yield
-
-
-def _stored(file: Path, empty: FeatureNet) -> FeatureNet | None:
-    from safetensors import SafetensorError
-
-    try:
-        return _read(empty, file.read_bytes())
-    except (OSError, SafetensorError, RuntimeError):  # absent, cut short, of another shape: train anew
-        return None
-
-
-def _read(empty: FeatureNet, content: bytes) -> FeatureNet:
-    from safetensors.torch import load
-
-    empty.load_state_dict(load(content))
-    return empty.eval().requires_grad_(False)
-
-
-def _store(file: Path, net: FeatureNet) -> None:
-    from safetensors.torch import save
-
-    content = save({name: value.contiguous() for name, value in net.state_dict().items()})
-    try:
-        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-        os.replace(temporary, file)
-    except OSError:  # a full disk
-        Path(temporary).unlink(missing_ok=True)
+    return key_of([VERSION, data.fingerprint, x, label])
 
 
 def main() -> None:
     """Train the committed net again, write it and print its hash, which belongs into `DIGITS_SHA256`."""
     torch.set_num_threads(1)
     DIGITS.parent.mkdir(exist_ok=True)
-    _store(DIGITS, train_digits_net())
+    store(DIGITS, train_digits_net().state_dict())
     print(f'DIGITS_SHA256 = "{hashlib.sha256(DIGITS.read_bytes()).hexdigest()}"')
 
 

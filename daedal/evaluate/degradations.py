@@ -1,0 +1,158 @@
+"""What imperfect pictures look like: the damage that oracles are trained to see through, and are measured under.
+
+Every degradation takes pictures x (n, c, h, w) in [-1, 1], classes of their pixels (n, h, w), strengths (n,) from 0 (no
+damage) to 1 and a generator, and returns pictures in [-1, 1] and classes; only a shift moves classes. What has a length
+has it at 64 pixels and shrinks with the picture (a blur with its root: at 16 pixels a quarter of it is nothing).
+
+| name | at strength 1 |
+|---|---|
+| `blur` | Gaussian of standard deviation 1.2 pixels |
+| `noise` | Gaussian of standard deviation 0.25 |
+| `resampling` | down to half the size and up again |
+| `blocks` | cosine coefficients of 8x8 blocks rounded to multiples of up to 0.8, as JPEG does |
+| `levels` | 6 levels a channel |
+| `contrast` | contrast changed by up to 20 %, brightness by up to 0.15: the same for all channels |
+| `cutout` | a grey square of 2/5 of the side |
+| `shift` | up to 3 pixels along each axis, the border repeated |
+
+Colours keep their hue: a change of hue would be a change of a factor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+Degradation = Callable[[Tensor, Tensor, Tensor, Generator], tuple[Tensor, Tensor]]
+CHANCE = 0.15  # of each degradation, so that about a quarter of the pictures stays as it is
+BLOCK = 8
+SHARES = (1.0, 0.875, 0.75, 0.625, 0.5)  # of the size, to which resampling goes
+
+
+def degraded(x: Tensor, classes: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Pictures with each degradation by chance, at strengths in [0, 1]; the arguments are left alone."""
+    x, classes = x.clone(), classes.clone()
+    for degrade in DEGRADATIONS.values():
+        rows = (torch.rand(len(x), generator=generator) < CHANCE).nonzero()[:, 0]
+        strength = torch.rand(len(rows), generator=generator)
+        if len(rows):
+            x[rows], classes[rows] = degrade(x[rows], classes[rows], strength, generator)
+    return x, classes
+
+
+def blur(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """A Gaussian's weights, normalised within the picture."""
+    sigma = (1.2 * strength * math.sqrt(x.shape[-1] / 64)).clamp(min=1e-2)[:, None, None]
+
+    def weights(side: int) -> Tensor:
+        place = torch.arange(side, dtype=x.dtype)
+        return (-0.5 * ((place[:, None] - place) / sigma) ** 2).softmax(2)
+
+    return _separable(x, weights(x.shape[2]), weights(x.shape[3])), classes
+
+
+def noise(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Independent of pixel and channel."""
+    drawn = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    return (x + 0.25 * _wide(strength) * drawn).clamp(-1, 1), classes
+
+
+def resampling(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Down and up again, bilinear without aliasing."""
+    which = (strength * (len(SHARES) - 1)).round().long()
+    high, wide = (torch.stack([_down_and_up(side, share) for share in SHARES]) for side in x.shape[2:])
+    return _separable(x, high[which], wide[which]), classes
+
+
+def blocks(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Finer frequencies are rounded more; the strength that a picture of fewer pixels bears is less."""
+    step = 0.8 * strength * x.shape[-1] / 64
+    high, wide = (_cosines(side) for side in x.shape[2:])
+    order = (_frequency(x.shape[2])[:, None] + _frequency(x.shape[3])) / (2 * BLOCK - 2)
+    steps = (_wide(step) * (0.25 + 0.75 * order)).clamp(min=1e-6)
+    rounded = (high @ x @ wide.T / steps).round() * steps
+    return (high.T @ rounded @ wide).clamp(-1, 1), classes
+
+
+def levels(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """From 256 down to 6, evenly in their logarithm."""
+    steps = _wide((256 * (6 / 256) ** strength).round() - 1) / 2
+    return ((x + 1) * steps).round() / steps - 1, classes
+
+
+def contrast(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """About mid grey."""
+    gain, more = ((2 * torch.rand(len(x), generator=generator) - 1) * strength for _ in range(2))
+    return (x * (1 + 0.2 * _wide(gain)) + 0.15 * _wide(more)).clamp(-1, 1), classes
+
+
+def cutout(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Wholly within the picture; the classes below it stay, to be guessed."""
+    covered = torch.ones(1, 1, 1, 1, dtype=torch.bool)
+    for axis in (2, 3):
+        side = (0.4 * strength * x.shape[axis]).round()
+        start = (torch.rand(len(x), generator=generator) * (x.shape[axis] - side + 1)).floor()
+        place = torch.arange(x.shape[axis])
+        along = (place >= start[:, None]) & (place < (start + side)[:, None])
+        covered = covered & along.view(len(x), 1, *((-1, 1) if axis == 2 else (1, -1)))
+    return torch.where(covered, 0.0, x), classes
+
+
+def shift(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """By whole pixels, pictures and classes alike."""
+    for axis in (1, 2):
+        side = x.shape[axis + 1]
+        far = (3 * side / 64 * strength * (2 * torch.rand(len(x), generator=generator) - 1)).round().long()
+        place = (
+            (torch.arange(side) - far[:, None]).clamp(0, side - 1).view(-1, *((side, 1) if axis == 1 else (1, side)))
+        )
+        classes = classes.gather(axis, place.expand_as(classes))
+        x = x.gather(axis + 1, place[:, None].expand_as(x))
+    return x, classes
+
+
+DEGRADATIONS: dict[str, Degradation] = {
+    "blur": blur,
+    "noise": noise,
+    "resampling": resampling,
+    "blocks": blocks,
+    "levels": levels,
+    "contrast": contrast,
+    "cutout": cutout,
+    "shift": shift,
+}
+
+
+def _wide(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
+
+
+def _separable(x: Tensor, high: Tensor, wide: Tensor) -> Tensor:
+    """Weights (n, h, h) along columns and (n, w, w) along rows of each picture."""
+    return high[:, None] @ x @ wide[:, None].transpose(2, 3)
+
+
+def _down_and_up(side: int, share: float) -> Tensor:
+    """(side, side) weights."""
+    small = F.interpolate(torch.eye(side)[None], round(share * side), mode="linear")
+    if share < 1:
+        small = F.interpolate(
+            torch.eye(side)[None, None], (side, round(share * side)), mode="bilinear", antialias=True
+        )[0]
+    return F.interpolate(small, side, mode="linear")[0].T
+
+
+def _cosines(side: int) -> Tensor:
+    """The orthonormal cosine transform of consecutive blocks, (side, side)."""
+    k = torch.arange(BLOCK, dtype=torch.float64)
+    basis = (math.pi / BLOCK * k[:, None] * (k + 0.5)).cos() * math.sqrt(2 / BLOCK)
+    basis[0] /= math.sqrt(2)
+    return torch.block_diag(*[basis.float()] * (side // BLOCK))
+
+
+def _frequency(side: int) -> Tensor:
+    return torch.arange(side) % BLOCK

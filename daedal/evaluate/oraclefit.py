@@ -1,0 +1,164 @@
+"""How an oracle is trained: on renders of people, most of them damaged, for a number of pictures fixed by the size.
+
+Loss: squared errors of the standardised numbers, cross-entropies of the choices and of the pixels' classes, each a
+mean; and of the classes also one minus the soft intersection over union (Rahman and Wang 2016), without which small
+ones, such as eyes, are learned late. AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with one cycle of the
+learning rate (Smith 2018, arXiv:1803.09820). At the end weights are rounded to float16, so that the net of a
+half-precision file is the same.
+
+Training is seeded and leaves the global random state alone; on another number of threads its sums round differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import sqrt
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from daedal.data.base import Column
+from daedal.data.decoded import progress
+from daedal.data.worlds.fields import numbers
+from daedal.data.worlds.rendering import rendered
+from daedal.data.worlds.simulator import Simulator
+from daedal.data.worlds.world import Factor, Values, World
+from daedal.evaluate.degradations import degraded
+from daedal.evaluate.oraclenet import OracleNet
+
+BATCH = 64
+RATE = 3e-3  # the highest learning rate
+CHOICES_WEIGHT = 0.3
+Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many pictures are rendered, a tenth of them to be tested, and how many are looked at in training."""
+
+    pictures: int
+    looks: int
+
+
+@dataclass(frozen=True)
+class Renders:
+    """Items of a world: pictures in [-1, 1], classes and the factors' values, by row."""
+
+    x: Column
+    classes: Column
+    values: Values
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def of(cls, simulator: Simulator, index: np.ndarray) -> Renders:
+        """Rendered, or read from the cache."""
+        x, classes = (Column(rendered(simulator, name, index), simulator.spaces[name]) for name in ("x", "stencil"))
+        return cls(x, classes, simulator.values(index), np.arange(len(index)))
+
+    def only(self, rows: np.ndarray) -> Renders:
+        """Some of them."""
+        return replace(self, rows=self.rows[rows])
+
+    def gather(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Values]:
+        """Pictures (n, 3, h, w), classes (n, h, w) and values of rows."""
+        rows = self.rows[rows]
+        values = {name: value[torch.from_numpy(rows)] for name, value in self.values.items()}
+        return self.x.gather(rows), self.classes.gather(rows), values
+
+
+def choices(world: World) -> list[Factor]:
+    """The factors that are choices."""
+    return [factor for factor in world.factors if factor.choices]
+
+
+def untrained(world: World, size: int) -> OracleNet:
+    """A net for a world's factors and classes."""
+    kinds = [len(factor.choices) for factor in choices(world)]
+    return OracleNet(size, sum(factor.size for factor in numbers(world)), kinds, len(world.stencil))
+
+
+def standardised(world: World, values: Mapping[str, Tensor]) -> Tensor:
+    """All numbers of all factors, each with mean 0 and variance 1 over its range, float32 (n, d)."""
+    parts = [(values[f.name].reshape(-1, f.size) - _middle(f)) / _deviation(f) for f in numbers(world)]
+    return torch.cat(parts, 1)
+
+
+def in_units(world: World, z: Tensor) -> Values:
+    """Standardised numbers (n, d) as the factors' values, within their ranges."""
+    factors = numbers(world)
+    parts = z.split([factor.size for factor in factors], 1)
+    values = {
+        f.name: (_middle(f) + _deviation(f) * z).clamp(f.low, f.high) for f, z in zip(factors, parts, strict=True)
+    }
+    return {f.name: values[f.name][:, 0] if f.size == 1 else values[f.name] for f in factors}
+
+
+def fit(world: World, renders: Renders, size: int, looks: int, seed: int = 0, watch: Watch | None = None) -> OracleNet:
+    """A trained net."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = untrained(world, size).train()
+        _train(net, world, renders, max(2, looks // BATCH), torch.Generator().manual_seed(seed), watch)
+    for value in net.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(value.half())
+    return net.eval().requires_grad_(False)
+
+
+def _train(
+    net: OracleNet, world: World, renders: Renders, steps: int, generator: torch.Generator, watch: Watch | None
+) -> None:
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
+    batches, said = _batches(len(renders), generator), 0
+    with progress(f"Training the oracle of {world.name}", steps) as advance:
+        for step in range(1, steps + 1):
+            x, classes, values = renders.gather(next(batches))
+            value = _loss(net, world, *degraded(x, classes, generator), values)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            schedule.step()
+            advance(1)
+            if watch is not None and 20 * step // steps > said:
+                said = 20 * step // steps
+                watch(f"{5 * said} % trained, loss {value.item():.3f}")
+
+
+def _loss(net: OracleNet, world: World, x: Tensor, classes: Tensor, values: Values) -> Tensor:
+    z, logits, pixels = net(x)
+    loss = F.mse_loss(z, standardised(world, values)) + class_loss(pixels, classes)
+    for factor, logit in zip(choices(world), logits, strict=True):
+        loss = loss + CHOICES_WEIGHT * F.cross_entropy(logit, values[factor.name])
+    return loss
+
+
+def class_loss(logits: Tensor, classes: Tensor) -> Tensor:
+    """Cross-entropy of (n, k, h, w) with (n, h, w), and one minus the mean soft intersection over union."""
+    log_p = logits.log_softmax(1)
+    of_true = log_p.gather(1, classes[:, None]).flatten()
+    nothing = log_p.new_zeros(logits.shape[1])
+    both = nothing.index_add(0, classes.flatten(), of_true.exp())
+    true = nothing.index_add(0, classes.flatten(), torch.ones_like(of_true))
+    either = log_p.exp().sum((0, 2, 3)) + true - both
+    return 1 - (both / either).mean() - of_true.mean()
+
+
+def _batches(n: int, generator: torch.Generator) -> Iterator[np.ndarray]:
+    while True:
+        order = torch.randperm(n, generator=generator).numpy()
+        yield from (np.sort(order[i : i + BATCH]) for i in range(0, max(n - BATCH, 0) + 1, BATCH))
+
+
+def _middle(factor: Factor) -> float:
+    return (factor.low + factor.high) / 2
+
+
+def _deviation(factor: Factor) -> float:
+    return (factor.high - factor.low) / sqrt(12)

@@ -1,0 +1,198 @@
+"""Oracles: judges that read from a picture of a world what it shows, trained once and never used to train anything.
+
+    judge = daedal.evaluate.oracles.oracle("portraits", size=64)
+    judge.factors(x)["yaw"]  # degrees, (n,), of pictures x (n, 3, 64, 64) in [-1, 1]
+    judge.log_probs(x)["glasses"]  # (n, 3)
+    judge.stencil(x)  # class of each pixel, (n, 64, 64)
+    judge.accuracy["numbers"]["yaw"]  # {'r2': ...}, on renders it has not seen: see daedal.evaluate.oraclescore
+
+No gradient flows through them: a judge that a system was trained to please would judge nothing.
+
+An oracle is trained when it is first asked for, which takes minutes, and kept in the cache under the look of its world,
+so that a world that looks otherwise gets a judge of its own; the one of portraits at 64 pixels is committed, by its
+hash. `python -m daedal.evaluate.oracles portraits --size 64` prints how accurate one is, and keeps the record in
+results/oracles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from daedal.data.worlds.catalogue import find_world
+from daedal.data.worlds.simulator import Simulator
+from daedal.data.worlds.world import Values, World
+from daedal.errors import UsageError
+from daedal.evaluate.keep import kept_with_notes, key_of, notes_of, read, store
+from daedal.evaluate.machine import machine, versions
+from daedal.evaluate.oraclefit import Budget, Renders, Watch, choices, fit, in_units, untrained
+from daedal.evaluate.oraclenet import SIZES, OracleNet
+from daedal.evaluate.oraclescore import CHUNK, score
+from daedal.evaluate.oracletable import table
+
+VERSION = 1  # of the net's shape and training: another version trains anew
+WORLD_SEED = 20_003  # of the people that oracles learn from: not the 0 of data sets
+LOOK = 8  # items that say how a world looks
+BUDGETS = {16: Budget(16_000, 160_000), 32: Budget(16_000, 160_000), 64: Budget(16_000, 200_000)}
+ASSETS = Path(__file__).parent / "assets"
+COMMITTED: dict[tuple[str, int], str] = {}  # hashes of files in `ASSETS`
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """Reads pictures of `world`, (n, 3, size, size) in [-1, 1]."""
+
+    world: World
+    size: int
+    net: OracleNet
+    accuracy: Mapping[str, Any]
+
+    @torch.no_grad()
+    def factors(self, x: Tensor) -> Values:
+        """Every factor that is a number, in its unit and within its range: (n,), or (n, size)."""
+        return in_units(self.world, torch.cat([self._on(x).read(part)[0] for part in self._parts(x)]))
+
+    @torch.no_grad()
+    def log_probs(self, x: Tensor) -> dict[str, Tensor]:
+        """Log-probabilities (n, k) of the values of every factor that is a choice."""
+        logits = zip(*(self._on(x).read(part)[1] for part in self._parts(x)), strict=True)
+        pairs = zip(choices(self.world), logits, strict=True)
+        return {factor.name: torch.cat(parts).log_softmax(1) for factor, parts in pairs}
+
+    @torch.no_grad()
+    def stencil(self, x: Tensor) -> Tensor:
+        """The likeliest class of each pixel, int64 (n, size, size)."""
+        return torch.cat([self._on(x).segment(part).argmax(1) for part in self._parts(x)])
+
+    def _on(self, x: Tensor) -> OracleNet:
+        return self.net.to(x.device)
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
+        if x.ndim != 4 or tuple(x.shape[1:]) != (3, self.size, self.size):
+            raise UsageError(
+                f"This oracle of {self.world.name} reads pictures (n, 3, {self.size}, {self.size}); "
+                f"got {tuple(x.shape)}."
+            )
+        return x.detach().float().split(CHUNK)
+
+
+def oracle(world: str | World, size: int = 64) -> Oracle:
+    """The oracle of a world at a size; trains it where it is neither committed nor in the cache. Raises UsageError."""
+    return _by_name(world, size) if isinstance(world, str) else _found(world, size)
+
+
+@functools.cache
+def _by_name(name: str, size: int) -> Oracle:
+    return _found(find_world(name), size)
+
+
+def _found(world: World, size: int, watch: Watch | None = None) -> Oracle:
+    return _committed(world, size) if (world.name, size) in COMMITTED else trained(world, size, watch)
+
+
+def trained(world: World, size: int, watch: Watch | None = None) -> Oracle:
+    """The oracle of the cache, also where one is committed; trains it where there is none, telling `watch` how far."""
+    if size not in SIZES:
+        raise UsageError(f"'size' of an oracle must be one of {', '.join(map(str, SIZES))}; got {size}.")
+    of = Simulator(world, (size, size), WORLD_SEED, fields=("stencil",))
+    budget = BUDGETS[size]
+    key = key_of([VERSION, world.name, size, budget.pictures, budget.looks, _look(of)])
+    net, notes = kept_with_notes("oracles", key, untrained(world, size), lambda: _trained(of, budget, watch))
+    return Oracle(world, size, net, notes)
+
+
+def _committed(world: World, size: int) -> Oracle:
+    file = _asset(world.name, size)
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != COMMITTED[world.name, size]:
+        raise ValueError(f"'{file.name}' has been changed; install daedal again to get judgements that compare.")
+    return Oracle(world, size, read(untrained(world, size), content), notes_of(content))
+
+
+def _asset(name: str, size: int) -> Path:
+    return ASSETS / f"oracle-{name}-{size}.safetensors"
+
+
+def _trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[OracleNet, Mapping[str, Any]]:
+    """A net, and how accurate it is on people that it has not seen."""
+    index = np.arange(budget.pictures)
+    test = of.sides.is_test(index)
+    renders, start = Renders.of(of, index), time.perf_counter()
+    rows = [np.flatnonzero(side) for side in (~test, test)]
+    if watch is not None:
+        watch(f"rendered {len(index)} pictures; training, {budget.looks} looks")
+    net = fit(of.world, renders.only(rows[0]), of.size[0], budget.looks, watch=watch)
+    facts = {"pictures": len(rows[0]), "looks": budget.looks, "seconds": round(time.perf_counter() - start)}
+    facts |= {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
+    return net, {"training": facts, **score(net, of.world, renders.only(rows[1]))}
+
+
+def _look(of: Simulator) -> str:
+    """A hash of a few items: another where the world looks otherwise (or another processor rounds otherwise)."""
+    values = of.values(range(LOOK))
+    state = hashlib.sha256(repr([(f.name, f.low, f.high, f.size, f.choices) for f in of.world.factors]).encode())
+    for name in ("x", "stencil"):
+        state.update(of.raw(name, values).tobytes())
+    return state.hexdigest()
+
+
+# -- the command
+
+
+def record(of: Oracle, command: str) -> dict[str, Any]:
+    """What results/oracles keeps."""
+    return {"command": command, "world": of.world.name, "size": of.size, "seed": WORLD_SEED, **of.accuracy}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print how accurate an oracle is and keep it in a results file; train the oracle where there is none."""
+    parser = argparse.ArgumentParser("python -m daedal.evaluate.oracles", description=main.__doc__)
+    parser.add_argument("world")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--out", type=Path, default=Path("results/oracles"))
+    parser.add_argument(
+        "--commit", action="store_true", help="train it anew if need be, and write it where the package keeps it"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        world = find_world(given.world)
+        found = (trained if given.commit else _found)(world, given.size, _say)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(table(found.accuracy))
+    command = f"python -m daedal.evaluate.oracles {given.world} --size {given.size}"
+    given.out.mkdir(parents=True, exist_ok=True)
+    file = given.out / f"{given.world}-{given.size}.json"
+    file.write_text(json.dumps(record(found, command), indent=1) + "\n")
+    if given.commit:
+        _commit(found)
+    return 0
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _commit(of: Oracle) -> None:
+    """Write the file, and print the hash that belongs into `COMMITTED`."""
+    file = _asset(of.world.name, of.size)
+    state = {name: value.half() if value.is_floating_point() else value for name, value in of.net.state_dict().items()}
+    store(file, state, of.accuracy)
+    print(f'COMMITTED["{of.world.name}", {of.size}] = "{hashlib.sha256(file.read_bytes()).hexdigest()}"')
+
+
+if __name__ == "__main__":
+    sys.exit(main())

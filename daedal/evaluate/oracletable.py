@@ -1,0 +1,44 @@
+"""How accurate an oracle is, as a Markdown table: a row a factor and a class, a column for each degradation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+
+def table(accuracy: Mapping[str, Any]) -> str:
+    """The table of a record of `daedal.evaluate.oraclescore`."""
+    damage = accuracy["degraded"]
+    lines = [_row(["", "clean", "where shown", *damage]), "|---" * (3 + len(damage)) + "|"]
+    for kind, word in (("numbers", "r2"), ("choices", "accuracy")):
+        for name, entry in accuracy[kind].items():
+            lines += _factor(name, entry, word, [found[kind][name] for found in damage.values()])
+    lines.append(
+        _row(["mean IoU", _exact(accuracy["mean_iou"]), "", *(_short(d["mean_iou"]) for d in damage.values())])
+    )
+    lines += [_class(name, entry, len(damage)) for name, entry in accuracy["classes"].items()]
+    return "\n".join(lines)
+
+
+def _factor(name: str, entry: Mapping[str, Any], word: str, damaged: Sequence[float]) -> Iterator[str]:
+    what = "R2" if word == "r2" else word
+    shown = _exact(entry["shown"][word]) if "shown" in entry else ""
+    yield _row([f"{name}, {what}", _exact(entry[word]), shown, *map(_short, damaged)])
+    for k, value in enumerate(entry.get("parts", ())):
+        yield _row([f"{name} {k + 1}, {what}", _exact(value), "", *[""] * len(damaged)])
+
+
+def _class(name: str, entry: Mapping[str, Any], columns: int) -> str:
+    return _row([f"{name}, IoU ({100 * entry['share']:.1f} % of pixels)", _exact(entry["iou"]), "", *[""] * columns])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _exact(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}"

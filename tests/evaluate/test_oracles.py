@@ -1,0 +1,224 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, jaccard_score, r2_score
+
+from daedal.data.worlds.simulator import Simulator
+from daedal.errors import UsageError
+from daedal.evaluate import oraclenet, oracles
+from daedal.evaluate.degradations import DEGRADATIONS
+from daedal.evaluate.oraclefit import Budget, class_loss, in_units, standardised
+from daedal.evaluate.oraclescore import Shown
+from daedal.evaluate.scores import accuracy, iou, r2
+from tests.data.worlds.tiny import Tiny
+
+BRIEF = Budget(pictures=200, looks=2400)
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """Trained for some seconds on a world of two bodies."""
+    with pytest.MonkeyPatch.context() as patch:
+        torch.set_num_threads(1)
+        patch.setattr(oracles, "BUDGETS", {16: BRIEF})
+        patch.setattr(oraclenet, "WIDTHS", {16: 16, 8: 24, 4: 32})
+        yield oracles.oracle(Tiny(), 16)
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    """Pictures of another seed, their classes and values."""
+    of = Simulator(Tiny(), (16, 16), seed=5, fields=("stencil",))
+    items = of.gather(range(200), ("x", "stencil"))
+    return items["x"], items["stencil"], of.values(range(200))
+
+
+# -- what it says
+
+
+def test_it_reads_what_it_has_not_seen(judge, unseen):
+    x, classes, values = unseen
+    said = judge.factors(x)
+    assert r2_score(values["size"], said["size"]) > 0.5
+    assert r2_score(values["shift"], said["shift"]) > 0.8
+    assert accuracy_score(values["tint"], judge.log_probs(x)["tint"].argmax(1)) > 0.7
+    assert jaccard_score(classes.flatten(), judge.stencil(x).flatten(), average="macro") > 0.6
+
+
+def test_its_stated_accuracy_is_that_of_pictures_it_has_not_seen(judge, unseen):
+    x, classes, values = unseen
+    stated = judge.accuracy
+    assert stated["items"] == 20  # a tenth of what was rendered
+    assert abs(stated["numbers"]["size"]["r2"] - r2_score(values["size"], judge.factors(x)["size"])) < 0.2
+    assert stated["degraded"].keys() == DEGRADATIONS.keys()
+    found = iou(judge.stencil(x), classes, 3)
+    assert abs(stated["mean_iou"] - found.mean().item()) < 0.15
+
+
+def test_answers_are_in_units_and_ranges_and_log_probabilities(judge, unseen):
+    noise = torch.rand(40, 3, 16, 16) * 2 - 1
+    for factor in Tiny.factors:
+        if factor.choices:
+            found = judge.log_probs(noise)[factor.name]
+            torch.testing.assert_close(found.exp().sum(1), torch.ones(40))
+            assert found.shape == (40, len(factor.choices))
+        else:
+            found = judge.factors(noise)[factor.name]
+            assert factor.low <= found.min() <= found.max() <= factor.high
+            assert found.shape == ((40,) if factor.size == 1 else (40, factor.size))
+
+
+def test_an_answer_is_the_same_whatever_stands_beside_it(judge, unseen):
+    x = unseen[0]
+    torch.testing.assert_close(judge.factors(x)["shift"][7], judge.factors(x[7:8])["shift"][0], atol=1e-5, rtol=0)
+    assert torch.equal(judge.stencil(x)[7], judge.stencil(x[7:8])[0])
+
+
+def test_no_gradient_flows(judge):
+    x = torch.zeros(2, 3, 16, 16, requires_grad=True)
+    answers = [*judge.factors(x).values(), *judge.log_probs(x).values(), judge.stencil(x)]
+    assert not any(answer.requires_grad for answer in answers)
+    assert not any(p.requires_grad for p in judge.net.parameters())
+    assert not judge.net.training
+
+
+def test_pictures_of_another_size_are_refused(judge):
+    with pytest.raises(UsageError, match=r"reads pictures \(n, 3, 16, 16\); got \(2, 3, 32, 32\)"):
+        judge.factors(torch.zeros(2, 3, 32, 32))
+
+
+# -- the cache
+
+
+def test_it_is_trained_once(judge, monkeypatch):
+    monkeypatch.setattr(oracles, "fit", lambda *_, **__: pytest.fail("trained again"))
+    again = oracles.oracle(Tiny(), 16)
+    x = torch.linspace(-1, 1, 768).view(1, 3, 16, 16)
+    assert torch.equal(again.factors(x)["size"], judge.factors(x)["size"])
+    assert again.accuracy == json.loads(json.dumps(judge.accuracy))
+    monkeypatch.setattr(oracles, "VERSION", -1)
+    with pytest.raises(pytest.fail.Exception, match="trained again"):
+        oracles.oracle(Tiny(), 16)
+
+
+def test_a_world_that_looks_otherwise_has_another(judge, monkeypatch):
+    class Other(Tiny):
+        def scene(self, values, moment=None):
+            return super().scene({**values, "shade": 0.5 * values["shade"]}, moment)
+
+    monkeypatch.setattr(oracles, "fit", lambda *_, **__: pytest.fail("trained again"))
+    with pytest.raises(pytest.fail.Exception, match="trained again"):
+        oracles.oracle(Other(), 16)
+
+
+def test_training_is_seeded_and_leaves_the_global_state_alone(unseen):
+    of = Simulator(Tiny(), (16, 16), seed=5, fields=("stencil",))
+    renders = oracles.Renders.of(of, np.arange(40))
+    before = torch.get_rng_state()
+    nets = [oracles.fit(Tiny(), renders, 16, 128, seed=seed).state_dict() for seed in (0, 0, 1)]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(nets[0][name], nets[1][name]) for name in nets[0])
+    assert not torch.equal(nets[0]["factors.weight"], nets[2]["factors.weight"])
+    assert all(torch.equal(v, v.half().float()) for v in nets[0].values() if v.is_floating_point())
+
+
+# -- the command
+
+
+def test_the_command_prints_and_keeps_the_record(judge, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(oracles, "find_world", lambda name: Tiny())
+    assert oracles.main(["tiny", "--size", "16", "--out", str(tmp_path)]) == 0
+    kept = json.loads((tmp_path / "tiny-16.json").read_text())
+    assert kept["command"] == "python -m daedal.evaluate.oracles tiny --size 16"
+    assert kept["numbers"]["size"]["r2"] == judge.accuracy["numbers"]["size"]["r2"]
+    assert {"seed", "training", "degraded"} <= kept.keys()
+    assert {"seconds", "threads", "machine", "versions"} <= kept["training"].keys()
+    assert f"| size, R2 | {kept['numbers']['size']['r2']:.3f} |" in capsys.readouterr().out
+
+
+def test_mistakes_are_one_sentence(capsys):
+    assert oracles.main(["portrait"]) == 2
+    assert "'portrait' is no world" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="'size' of an oracle must be one of 16, 32, 64; got 20"):
+        oracles.oracle(Tiny(), 20)
+
+
+# -- scores
+
+
+def test_scores_are_those_of_scikit_learn():
+    true, said = torch.randn(50, 3, dtype=torch.float64), torch.randn(50, 3, dtype=torch.float64)
+    np.testing.assert_allclose(r2(said, true), r2_score(true, said, multioutput="raw_values"), rtol=1e-12)
+    assert r2(said, torch.ones(50, 3)).isnan().all()
+    classes, logits = torch.randint(0, 4, (50,)), torch.randn(50, 4)
+    assert accuracy(logits, classes) == accuracy_score(classes, logits.argmax(1))
+    pixels, found = torch.randint(0, 4, (5, 6, 6)), torch.randint(0, 4, (5, 6, 6))
+    expected = jaccard_score(pixels.flatten(), found.flatten(), average=None)
+    np.testing.assert_allclose(iou(found, pixels, 5)[:4], expected, rtol=1e-12)
+    assert iou(found, pixels, 5)[4].isnan()
+
+
+def test_numbers_are_standardised_over_their_range_and_come_back():
+    world = Tiny()
+    values = world.draw(torch.arange(20_000))
+    z = standardised(world, values).double()
+    assert (z.mean(0).abs() < 4 / 20_000**0.5).all()
+    assert ((z.var(0) - 1).abs() < 4 * 0.8**0.5 / 20_000**0.5).all()  # a uniform's fourth moment is 1.8
+    for name, value in in_units(world, standardised(world, values)).items():
+        torch.testing.assert_close(value, values[name])
+
+
+def test_where_a_factor_is_shown():
+    values = {"size": torch.tensor([0.3, 0.6, 0.9]), "hat": torch.tensor([1, 1, 0])}
+    classes = torch.zeros(3, 2, 2, dtype=torch.int64)
+    classes[1, 0] = 2
+    rule = Shown({"size": (0.5, 0.9)}, ("ball", "hat"), 0.25)
+    assert rule.rows(Tiny(), values, classes).tolist() == [False, True, False]
+    assert str(rule) == "0.5 <= size <= 0.9, ball and hat on at least 25 % of the picture"
+
+
+def test_class_loss_is_cross_entropy_and_of_certain_answers_one_minus_iou():
+    true, said = torch.randint(0, 4, (3, 8, 8)), torch.randint(0, 4, (3, 8, 8))
+    logits = 200.0 * torch.nn.functional.one_hot(said, 4).permute(0, 3, 1, 2).double()
+    expected = 1 - jaccard_score(true.flatten(), said.flatten(), average="macro")
+    entropy = torch.nn.functional.cross_entropy(logits, true).item()
+    assert class_loss(logits, true).item() - entropy == pytest.approx(expected, abs=1e-12)
+
+
+# -- what is committed
+
+
+@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+def test_the_committed_file_is_the_one_named_by_its_hash_and_small(name, size):
+    content = oracles._asset(name, size).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == oracles.COMMITTED[name, size]
+    assert len(content) < 1_000_000
+
+
+@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+def test_the_committed_oracle_knows_the_world_as_it_looks_now(name, size):
+    """Fails where the world has been changed so much that its oracle must be trained and committed anew."""
+    judge = oracles.oracle(name, size)
+    of = Simulator(judge.world, (size, size), seed=77, fields=("stencil",))
+    items, values = of.gather(range(24), ("x", "stencil")), of.values(range(24))
+    said = judge.factors(items["x"])
+    for factor, entry in judge.accuracy["numbers"].items():
+        if entry["r2"] > 0.9:
+            assert r2_score(values[factor], said[factor]) > 0.75, factor
+    for factor, entry in judge.accuracy["choices"].items():
+        found = accuracy_score(values[factor], judge.log_probs(items["x"])[factor].argmax(1))
+        assert found > entry["accuracy"] - 0.15, factor
+    assert iou(judge.stencil(items["x"]), items["stencil"], len(judge.world.stencil))[:3].mean() > 0.8
+
+
+@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+def test_the_page_and_the_results_state_its_accuracy(name, size):
+    root = Path(__file__).parents[2]
+    judge = oracles.oracle(name, size)
+    kept = json.loads((root / "results" / "oracles" / f"{name}-{size}.json").read_text())
+    assert all(kept[key] == value for key, value in judge.accuracy.items())
+    assert oracles.table(judge.accuracy) in (root / "docs" / "oracles.md").read_text()
