@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from daedal.spaces import Space
+from daedal.nn.scale import Standardise
+from daedal.spaces import Space, Vectors
 
 
 class Condition(nn.Module):
@@ -22,6 +24,7 @@ class Condition(nn.Module):
 
     `dropout` > 0 replaces each value of each item in training by a learned null, so that names may be
     left out at call time (classifier-free guidance). With no spaces the vector is zero, the planes empty.
+    Vectors come in the user's units, such as degrees; `fit` learns these from the data.
     """
 
     def __init__(
@@ -36,11 +39,18 @@ class Condition(nn.Module):
         super().__init__()
         self.dim, self.size, self.dropout = dim, size, dropout
         self.names = tuple(sorted(spaces))
+        self.units = nn.ModuleDict({name: Standardise(s) for name, s in spaces.items() if isinstance(s, Vectors)})
         self.embeds = nn.ModuleDict({name: spaces[name].embed(dim) for name in self.names})
         maps = {} if size is None else {name: spaces[name].planes(*size, plane_channels) for name in self.names}
         self.maps = nn.ModuleDict({name: module for name, module in maps.items() if module is not None})
         self.plane_channels = plane_channels
         self.nulls = nn.ParameterDict({name: nn.Parameter(torch.zeros(dim)) for name in self.names} if dropout else {})
+
+    def fit(self, items: Any) -> None:
+        """Learn the units of vectors from a split of `Data`."""
+        for name, units in self.units.items():
+            assert isinstance(units, Standardise)
+            units.fit(items, name)
 
     @property
     def channels(self) -> int:
@@ -60,7 +70,8 @@ class Condition(nn.Module):
             if name not in given:
                 total = total + self._null(name)
                 continue
-            value = self.embeds[name](given[name])
+            value = given[name]
+            value = self.embeds[name](self.units[name](value) if name in self.units else value)
             if keep is not None:
                 value = torch.where(keep[name][:, None], value, self.nulls[name])
             total = total + value

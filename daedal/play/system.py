@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from daedal.declare import Paper, Recipe, Variant
+from daedal.nn.condition import Condition
 from daedal.nn.scale import Standardise
 from daedal.options import check_options, options_of
 from daedal.play.player import Player, Rate, Stage
@@ -83,8 +84,11 @@ class System(nn.Module):
         return [Stage("train", steps, self.players(), self.turns)]
 
     def fit_scale(self, items: Any) -> None:
-        """Learn what the data's units are (vectors only); `items` gathers like a split of `Data`."""
+        """Learn what the units of vectors are, x and `given`; `items` gathers like a split of `Data`."""
         self.standardise.fit(items, self.roles["x"])
+        for module in self.modules():
+            if isinstance(module, Condition):
+                module.fit(items)
 
     def progress_scalars(self) -> dict[str, float]:
         """What a system without losses has to log, such as a log-likelihood; read at log points."""
