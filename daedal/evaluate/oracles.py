@@ -45,9 +45,11 @@ from daedal.evaluate.oracletable import table
 VERSION = 1  # of the net's shape and training: another version trains anew
 WORLD_SEED = 20_003  # of the people that oracles learn from: not the 0 of data sets
 LOOK = 8  # items that say how a world looks
-BUDGETS = {16: Budget(16_000, 160_000), 32: Budget(16_000, 160_000), 64: Budget(16_000, 200_000)}
+BUDGETS = {16: Budget(16_000, 160_000), 32: Budget(16_000, 160_000), 64: Budget(16_000, 150_000)}
 ASSETS = Path(__file__).parent / "assets"
-COMMITTED: dict[tuple[str, int], str] = {}  # hashes of files in `ASSETS`
+COMMITTED = {  # hashes of files in `ASSETS`
+    ("portraits", 64): "9085602b11b1fe267a3bc860d918d8eeef39153095743ee38578bfe32076be68"
+}
 
 
 @dataclass(frozen=True, eq=False)
