@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import warnings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from daedal.play.settings import Run
 
-EARLY = 0.8  # of the budget: a run this short was ended by its recipe, not by a wrong guess of its speed
+EARLY = 0.8  # of the budget: a shorter run was ended by its recipe, or by a wrong guess of its speed
 CHUNK = 512  # as many samples are drawn at once
 
 
@@ -109,8 +110,8 @@ def _go_on(path: str, steps: int | None, device: str, plugin: str | None) -> Ans
 
 def _length(run: Run, seconds: float | None) -> str:
     """How long a run was, and why it ended early where the budget in seconds does not say so."""
-    words, ends = f"{run.step} steps in {run.seconds:.1f} s", run.system.recipe.epochs is not None
-    if ends and seconds is not None and run.step == run.steps and run.seconds < EARLY * seconds:
+    words, most = f"{run.step} steps in {run.seconds:.1f} s", run.system.recipe.epochs or math.inf
+    if seconds is not None and run.seconds < EARLY * seconds and run.epochs >= EARLY * most:
         words += " (its recipe ends here, lest it learn the items by heart; --resume with more --steps goes on)"
     return words
 

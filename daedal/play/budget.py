@@ -49,4 +49,4 @@ def _rehearse(table: Table, clock: Callable[[], float], least: float) -> tuple[f
         enough = len(durations) >= WARM_UP + TIMED and sum(durations[WARM_UP:]) >= least
         enough = bool(table.ranks.from_first([enough])[0])  # all ranks play as many
     stream = table.streams[0]
-    return statistics.fmean(durations[WARM_UP:] or durations), stream.draws / len(durations) / stream.draws_per_epoch
+    return statistics.fmean(durations[WARM_UP:] or durations), stream.epochs / len(durations)

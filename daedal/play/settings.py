@@ -90,7 +90,8 @@ class Run:
     """What training leaves: the folder (None where nothing was written), the trained system, and its history.
 
     `step` is how many rounds were played of `steps`; `history` has one dict a log point: step, stage, seconds, and
-    PLAYER/NAME for each loss and scalar, as means since the point before.
+    PLAYER/NAME for each loss and scalar, as means since the point before. `epochs` is how often the last stage has seen
+    the training items.
     """
 
     path: Path | None
@@ -99,6 +100,7 @@ class Run:
     history: list[dict[str, Any]] = field(default_factory=list)
     steps: int = 0
     seconds: float = 0.0
+    epochs: float = 0.0
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, '{self.system.name}', step={self.step})"

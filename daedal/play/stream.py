@@ -97,6 +97,11 @@ class Stream:
         start, stop = self._share_of(draw)
         return self.source.batch(self._permutation(epoch)[start:stop])
 
+    @property
+    def epochs(self) -> float:
+        """How often the items have been seen."""
+        return self.draws / self.draws_per_epoch if self.draws_per_epoch else 0.0
+
     def _share_of(self, draw: int) -> tuple[int, int]:
         """Where this seat's share of a draw begins and ends."""
         start = (draw * self.seats + self.seat) * self.share

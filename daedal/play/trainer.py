@@ -320,7 +320,8 @@ class Trainer:
         self.system.eval()
         self.system.train_seconds = seconds
         step = _played(stages, place)
-        return Run(self.out, self.system, step, self.history, sum(stage.steps for stage in stages), seconds)
+        steps, epochs = sum(stage.steps for stage in stages), table.streams[0].epochs
+        return Run(self.out, self.system, step, self.history, steps, seconds, epochs)
 
     def _seconds(self) -> float:
         return self.seconds_before + self.clock() - self.started
