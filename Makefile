@@ -40,6 +40,7 @@ benchmarks: $(READY)  ## speed beside peers, in the same process (minutes)
 claims: $(READY)  ## what the papers claim, each system on three seeds, the comparisons on fewer (about two hours)
 	for name in pca gmm vae pixelcnn realnvp wgan-gp ddpm; do $(BIN)/daedal reproduce $$name; done
 	$(BIN)/daedal reproduce conditional-digits --seeds 0
+	$(BIN)/daedal reproduce conditional-portraits --seeds 0
 	$(BIN)/daedal reproduce compare-digits --seeds 0,1
 	$(BIN)/python -m daedal.claims.reproduce
 
