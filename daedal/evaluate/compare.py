@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from daedal.data.base import Data, is_endless
+from daedal.data.shares import cores
 from daedal.errors import Interrupted, RunError, UsageError
 from daedal.evaluate import progress
 from daedal.evaluate.columns import in_order
@@ -26,7 +27,7 @@ from daedal.evaluate.comparison import FORMAT, ROWS, Comparison
 from daedal.evaluate.contenders import Contender, Wanted, contenders
 from daedal.evaluate.features import feature_space, space_name
 from daedal.evaluate.handover import hand_over_class, hand_over_data, hand_over_system
-from daedal.evaluate.machine import cores, machine, versions
+from daedal.evaluate.machine import machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
 from daedal.evaluate.rows import Row, not_begun, summarise
 from daedal.options import check_seed

@@ -1,6 +1,7 @@
 """Folders and zips of images: what is found, classes, splits, layouts, bad items, and that names cannot harm."""
 
 import os
+import threading
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from daedal.data import decoded, helpers
 from daedal.data.fingerprint import item_digests
 from daedal.data.folders import arrange, load_image, load_images
+from daedal.data.shares import Work
 from daedal.data.splits import hashed_split
 from daedal.errors import DataError, UsageError
 from daedal.spaces import Images, Labels
@@ -173,8 +175,13 @@ def test_helpers_decode_the_same(photos, monkeypatch):
     alone = values(load_images(photos)).copy()
     monkeypatch.setattr(helpers, "SHARE_FILES", 2)
     monkeypatch.setattr(helpers, "_count_helpers", lambda files, encoded: 1)
-    begin = helpers._Work.here
-    monkeypatch.setattr(helpers._Work, "here", lambda work: None if len(work.shares) > 12 else begin(work))  # be late
+    begin, main = Work._all, threading.main_thread()
+
+    def late(work, do):
+        if threading.current_thread() is not main or len(work.left) <= 12:
+            begin(work, do)
+
+    monkeypatch.setattr(Work, "_all", late)
     here = []
     monkeypatch.setattr(helpers, "decode_share", lambda *args: here.append(args) or pytest.fail("decoded here"))
     (photos / "00.png").touch()  # another entry
@@ -190,7 +197,8 @@ def test_a_helper_that_does_not_start_is_done_without(photos, monkeypatch):
 
 def test_a_full_disk_in_a_helper_is_the_callers_error(photos, monkeypatch, tmp_path):
     monkeypatch.setattr(helpers, "_count_helpers", lambda files, encoded: 1)
-    monkeypatch.setattr(helpers._Work, "here", lambda work: None)
+    begin, main = Work._all, threading.main_thread()
+    monkeypatch.setattr(Work, "_all", lambda work, do: threading.current_thread() is main or begin(work, do))
     monkeypatch.setattr(helpers, "_PROGRAM", 'input(); print(\'{"errno": 28, "message": "No space left on device"}\')')
     with pytest.raises(DataError, match=r"is full .*DAEDAL_CACHE"):
         load_images(photos)

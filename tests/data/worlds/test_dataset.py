@@ -9,6 +9,7 @@ import torch
 from daedal.data.cache import cache_folder
 from daedal.data.describe import contact_sheet, describe
 from daedal.data.load import load_data
+from daedal.data.shares import Gone
 from daedal.data.worlds import rendering
 from daedal.data.worlds.fields import RESERVED, metres, pixels
 from daedal.data.worlds.render import flow, render
@@ -174,10 +175,10 @@ def test_another_process_makes_the_same_pixels(tmp_path):
     job = rendering.Job(world, "x", str(tmp_path / "values"), here[0].nbytes)
     (tmp_path / "values").touch()
     with rendering._helper(job) as share:
-        digests = share(2, index)
+        digests = share((2, index))
     written = np.fromfile(job.path, np.uint8).reshape(-1, *here.shape[1:])
     assert np.array_equal(written[2:], here)
-    assert digests == job.share(2, index)
+    assert digests == job.share((2, index))
 
 
 def test_what_a_helper_leaves_is_done_here(monkeypatch):
@@ -185,13 +186,13 @@ def test_what_a_helper_leaves_is_done_here(monkeypatch):
 
     @contextlib.contextmanager
     def dying(job):
-        def share(start, index):
-            raise rendering._Gone
+        def share(of):
+            raise Gone
 
         yield share
 
     monkeypatch.setenv("DAEDAL_CACHE", str(cache_folder()) + "-2")
-    monkeypatch.setattr(rendering, "helpers", lambda seconds: 3)
+    monkeypatch.setattr(rendering, "helpers_for", lambda seconds, worth: 3)
     monkeypatch.setattr(rendering, "_helper", dying)
     assert np.array_equal(raw(tiny(n=300), "x"), whole)
 
@@ -259,7 +260,7 @@ def test_changed_code_is_rendered_anew(count, monkeypatch):
 
 
 def test_a_render_that_fails_leaves_nothing(monkeypatch):
-    def full(job, start, index):
+    def full(job, share):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(rendering.Job, "share", full)
