@@ -33,7 +33,8 @@ def factor_table(world: World) -> str:
 
 def _range(factor: Factor) -> str:
     if factor.choices:
-        return ", ".join(factor.choices)
+        names = ", ".join(factor.choices)
+        return names if factor.size == 1 else f"{factor.size} choices, each of {names}"
     span = f"{factor.low:g} to {factor.high:g}"
     return span if factor.size == 1 else f"{factor.size} numbers, each {span}"
 

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from daedal.data.base import Column
 from daedal.data.decoded import progress
-from daedal.data.worlds.fields import numbers
+from daedal.data.worlds.fields import choices, numbers
 from daedal.data.worlds.rendering import rendered
 from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Factor, Values, World
@@ -70,11 +70,6 @@ class Renders:
         rows = self.rows[rows]
         values = {name: value[torch.from_numpy(rows)] for name, value in self.values.items()}
         return self.x.gather(rows), self.classes.gather(rows), values
-
-
-def choices(world: World) -> list[Factor]:
-    """The factors that are choices."""
-    return [factor for factor in world.factors if factor.choices]
 
 
 def untrained(world: World, size: int) -> OracleNet:

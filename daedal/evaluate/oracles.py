@@ -32,12 +32,13 @@ import torch
 from torch import Tensor
 
 from daedal.data.worlds.catalogue import find_world
+from daedal.data.worlds.fields import choices
 from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Values, World
 from daedal.errors import UsageError
 from daedal.evaluate.keep import kept_with_notes, key_of, notes_of, read, store
 from daedal.evaluate.machine import machine, versions
-from daedal.evaluate.oraclefit import Budget, Renders, Watch, choices, fit, in_units, untrained
+from daedal.evaluate.oraclefit import Budget, Renders, Watch, fit, in_units, untrained
 from daedal.evaluate.oraclenet import SIZES, OracleNet
 from daedal.evaluate.oraclescore import CHUNK, score
 from daedal.evaluate.oracletable import table
@@ -144,7 +145,8 @@ def _trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[Oracle
 def _look(of: Simulator) -> str:
     """A hash of a few items: another where the world looks otherwise (or another processor rounds otherwise)."""
     values = of.values(range(LOOK))
-    state = hashlib.sha256(repr([(f.name, f.low, f.high, f.size, f.choices) for f in of.world.factors]).encode())
+    factors = [(f.name, f.low, f.high, f.size, f.choices, f.shares) for f in of.world.factors]
+    state = hashlib.sha256(repr(factors).encode())
     for name in ("x", "stencil"):
         state.update(of.raw(name, values).tobytes())
     return state.hexdigest()

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.fields import numbers
+from daedal.data.worlds.fields import choices, numbers
 from daedal.data.worlds.world import Factor, Values, World
 from daedal.evaluate.degradations import DEGRADATIONS
-from daedal.evaluate.oraclefit import Renders, choices, in_units
+from daedal.evaluate.oraclefit import Renders, in_units
 from daedal.evaluate.oraclenet import OracleNet
 from daedal.evaluate.scores import accuracy, iou, r2
 

@@ -31,7 +31,11 @@ LEAST = 8 / 255  # a change of colour that counts
 def visibility(world: World) -> dict[str, Any]:
     """Of each factor, by size: pixels changed (median, least of the people); and the share of classes they lie on."""
     base = world.draw(torch.arange(PEOPLE) + FIRST)
-    return {label: _changed(world, ends) for factor in world.factors for label, ends in _ends(factor, base)}
+    return {label: _changed(world, ends) for factor in _shown(world) for label, ends in _ends(factor, base)}
+
+
+def _shown(world: World) -> list[Factor]:
+    return [factor for factor in world.factors if factor.shown]
 
 
 def _ends(factor: Factor, base: Values) -> Iterator[tuple[str, tuple[Values, Values]]]:

@@ -58,7 +58,7 @@ WRONG = {
     "render blobs --out out --set hat": "'hat' sets nothing; write a factor and its value, such as 'width=...'.",
     "render blobs --out out --correlation width,hat": "'correlation' must be two factors and a number in [-1, 1]",
     "render blobs --out out --correlation width,hut,1": "'hut' is no factor of blobs",
-    "render blobs --out out --layout classes --by width": "'width' is a number, and classes are choices; --by takes",
+    "render blobs --out out --layout classes --by width": "'width' is not one choice, and classes are; --by takes",
     "render blobs --out out --by hat": "--by names the classes of --layout classes; leave it out of images.",
     "render blobs --out out --layout paired": "--layout paired takes two --domain, such as smile=0 and smile=1; got 0.",
     "render blobs --out out --layout sides --domain rgb --domain stensil": "'stensil' is no domain; write factor="

@@ -117,9 +117,9 @@ def _size(world: World, options: Options) -> tuple[int, int]:
 
 
 def _label(world: World, name: str) -> str:
-    factor = world.factor(name)
-    if not factor.choices:
-        able = [factor.name for factor in world.factors if factor.choices]
+    world.factor(name)  # raises if there is none
+    able = [factor.name for factor in world.factors if factor.choices and factor.size == 1]
+    if name not in able:
         near = did_you_mean(name, able)
         choose = f"must be a factor with choices ({', '.join(able)})"
         raise UsageError(f"'label' of {world.name} {choose}; got '{name}'.{near}")

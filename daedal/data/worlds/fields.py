@@ -59,12 +59,19 @@ def space_of(of: Simulator, name: str) -> Space:
     if name == "factors":
         return Vectors(sum(factor.size for factor in numbers(of.world)))
     factor = of.world.factor(of.label if name == "label" and of.label else name)
-    return Labels(len(factor.choices), names=factor.choices) if factor.choices else Vectors(factor.size)
+    if factor.choices:
+        return Labels(len(factor.choices), () if factor.size == 1 else (factor.size,), factor.choices)
+    return Vectors(factor.size)
 
 
 def numbers(world: World) -> list[Factor]:
-    """The factors that are numbers."""
-    return [factor for factor in world.factors if not factor.choices]
+    """The factors that are numbers and that a picture shows."""
+    return [factor for factor in world.factors if factor.shown and not factor.choices]
+
+
+def choices(world: World) -> list[Factor]:
+    """The factors that are one choice and that a picture shows."""
+    return [factor for factor in world.factors if factor.shown and factor.choices and factor.size == 1]
 
 
 def raw(of: Simulator, name: str, values: Values) -> np.ndarray:

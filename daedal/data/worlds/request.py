@@ -186,13 +186,13 @@ def _domain(world: World, text: str) -> Domain:
 
 def _classes(world: World, by: str | None) -> str:
     """The factor whose choices are the classes."""
-    names = [factor.name for factor in world.factors if factor.choices]
+    names = [factor.name for factor in world.factors if factor.choices and factor.size == 1]
     if by is None and len(names) == 1:
         return names[0]
     if by is None:
         raise UsageError(f"Say which factor's choices are the classes, with --by: {', '.join(names)}.")
-    if not world.factor(by).choices:
-        raise UsageError(f"'{by}' is a number, and classes are choices; --by takes {', '.join(names)}.")
+    if world.factor(by).name not in names:
+        raise UsageError(f"'{by}' is not one choice, and classes are; --by takes {', '.join(names)}.")
     return by
 
 

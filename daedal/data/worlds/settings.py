@@ -1,7 +1,7 @@
 """Factors that are set instead of drawn, as they are typed: `glasses=round`, `smile=0.8`, `yaw=-10..10`, `shape=.1:.9`.
 
 A number keeps every item at it; a range `low..high` is what the factor then varies over, each item at its own place; a
-choice is one of the factor's names; of several numbers in a factor, `:` lies between.
+choice is one of the factor's names; of several numbers or choices in a factor, `:` lies between, or one stands for all.
 """
 
 from __future__ import annotations
@@ -50,23 +50,19 @@ def with_settings(values: Values, settings: Mapping[str, Setting]) -> Values:
     return values | {name: setting.apply(values) for name, setting in settings.items()}
 
 
-def value_words(factor: Factor, value: torch.Tensor) -> str | float | list[float]:
+def value_words(factor: Factor, value: torch.Tensor) -> str | float | list[str] | list[float]:
     """One item's value of a factor, as people and JSON read it."""
     if factor.choices:
-        return factor.choices[int(value)]
+        names = [factor.choices[k] for k in value.reshape(-1).tolist()]
+        return names if value.ndim else names[0]
     numbers = [float(f"{v:.9g}") for v in value.reshape(-1).tolist()]  # what a float32 holds
     return numbers if value.ndim else numbers[0]
 
 
 def _setting(world: World, factor: Factor, text: str) -> Setting:
     if factor.choices:
-        if text not in factor.choices:
-            near = did_you_mean(text, factor.choices)
-            raise UsageError(
-                f"'{factor.name}' of {world.name} must be one of {', '.join(factor.choices)}; got '{text}'.{near}"
-            )
-        index = (float(factor.choices.index(text)),)
-        return Setting(factor, index, index)
+        places = _choices(world, factor, text)
+        return Setting(factor, places, places)
     low, dots, high = text.partition("..")
     ends = [_numbers(factor, part) for part in ((low, high) if dots else (low,))]
     if any(end is None for end in ends):
@@ -76,6 +72,21 @@ def _setting(world: World, factor: Factor, text: str) -> Setting:
             f"or a range such as {factor.low:g}..{factor.high:g}; got '{text}'."
         )
     return Setting(factor, ends[0], ends[-1])  # type: ignore[arg-type]
+
+
+def _choices(world: World, factor: Factor, text: str) -> tuple[float, ...]:
+    """The places of the factor's choices, one standing for all."""
+    names = [name.strip() for name in text.split(":")]
+    for name in names:
+        if name not in factor.choices:
+            raise UsageError(
+                f"'{factor.name}' of {world.name} must be one of {', '.join(factor.choices)}; "
+                f"got '{name}'.{did_you_mean(name, factor.choices)}"
+            )
+    if len(names) not in (1, factor.size):
+        several = f"one choice or {factor.size} of them" if factor.size > 1 else "one choice"
+        raise UsageError(f"'{factor.name}' of {world.name} must be {several}; got {len(names)}.")
+    return tuple(float(factor.choices.index(name)) for name in names * (factor.size // len(names)))
 
 
 def _numbers(factor: Factor, text: str) -> tuple[float, ...] | None:

@@ -31,12 +31,12 @@ def world_sheet(of: Simulator, title: str) -> Image.Image:
 
 def sweep(of: Simulator, factor: Factor) -> Values:
     """Values of every factor where one runs over its range: of a factor of several numbers, those of first items."""
-    n = len(factor.choices) or STEPS
+    n = len(factor.choices) if factor.choices and factor.size == 1 else STEPS
     values = {other.name: _usual(of, other, n) for other in of.world.factors}
-    if factor.choices:
-        values[factor.name] = torch.arange(n)
-    elif factor.size > 1:
+    if factor.size > 1 or not factor.shown:
         values[factor.name] = of.values(np.arange(n))[factor.name]
+    elif factor.choices:
+        values[factor.name] = torch.arange(n)
     else:
         values[factor.name] = torch.linspace(factor.low, factor.high, n)
     return values
@@ -44,11 +44,10 @@ def sweep(of: Simulator, factor: Factor) -> Values:
 
 def _usual(of: Simulator, factor: Factor, n: int) -> Tensor:
     """What a factor is held at: what the world says, else its middle, or its first choice."""
-    said = of.world.usual.get(factor.name)
+    said, shape = of.world.usual.get(factor.name), (n,) if factor.size == 1 else (n, factor.size)
     if factor.choices:
-        return torch.full((n,), 0 if said is None else factor.choices.index(str(said)))
-    value = (factor.low + factor.high) / 2 if said is None else float(said)
-    return torch.full((n,) if factor.size == 1 else (n, factor.size), value)
+        return torch.full(shape, 0 if said is None else factor.choices.index(str(said)))
+    return torch.full(shape, (factor.low + factor.high) / 2 if said is None else float(said))
 
 
 def caption(factor: Factor) -> list[str]:
@@ -57,11 +56,11 @@ def caption(factor: Factor) -> list[str]:
     >>> caption(Factor("yaw", "degrees that the head is turned", -40, 40))
     ['yaw: -40 to 40', 'degrees that the head is turned']
     """
-    if factor.choices:
+    if factor.choices and factor.size == 1:
         return [factor.name, *textwrap.wrap(f"{factor.meaning}: {', '.join(factor.choices)}", WIDE)]
     span = f"{factor.low:g} to {factor.high:g}"
-    if factor.size > 1:
-        span = f"{factor.size} numbers, random"
+    if factor.size > 1 or not factor.shown:
+        span = f"{factor.size} {'choices' if factor.choices else 'numbers'}, random" if factor.size > 1 else "random"
     return [f"{factor.name}: {span}", *textwrap.wrap(factor.meaning, WIDE)]
 
 

@@ -190,10 +190,22 @@ def check_indices(index: Iterable[int]) -> np.ndarray:
 
 
 def _choice(factor: Factor, value: Any, world: World) -> Tensor:
+    if factor.size == 1:
+        return torch.tensor([_place(factor, value, world)])
+    several = [value] * factor.size if isinstance(value, (str, int, np.integer)) else list(value)
+    if len(several) != factor.size:
+        raise UsageError(
+            f"'{factor.name}' of {world.name} must be one choice or {factor.size} of them; got {len(several)}."
+        )
+    return torch.tensor([[_place(factor, one, world) for one in several]])
+
+
+def _place(factor: Factor, value: Any, world: World) -> int:
+    """The place of a choice that is named, or given by its place."""
     if isinstance(value, str) and value in factor.choices:
-        return torch.tensor([factor.choices.index(value)])
+        return factor.choices.index(value)
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value < len(factor.choices):
-        return torch.tensor([int(value)])
+        return int(value)
     names = ", ".join(factor.choices)
     near = did_you_mean(str(value), factor.choices)
     raise UsageError(f"'{value}' is no value of '{factor.name}' of {world.name}; its values are {names}.{near}")
@@ -225,7 +237,7 @@ def correlation_of(world: World, text: str | Sequence[Any]) -> Correlation:
         )
     for name in (first, second):
         if world.factor(name).size > 1:
-            raise UsageError(f"'{name}' of {world.name} has several numbers and cannot be correlated; choose another.")
+            raise UsageError(f"'{name}' of {world.name} has several values and cannot be correlated; choose another.")
     if first == second:
         raise UsageError(f"'correlation' must be of two factors; got '{first}' twice.")
     return Correlation(first, second, strength)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from daedal.data.worlds.keyed import uniform
 from daedal.data.worlds.scene import Scene
 from daedal.errors import UsageError, did_you_mean
 
-Values = dict[str, Tensor]  # of each factor: float32 (n,), or (n, size); of choices int64 (n,)
+Values = dict[str, Tensor]  # of each factor: float32, or of choices int64; (n,), or (n, size) of several
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,23 @@ class Factor:
     meaning: str  # one line for people, with the unit of a number
     low: float = 0.0
     high: float = 1.0
-    size: int = 1  # numbers in it
+    size: int = 1  # numbers, or choices, in it
     choices: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()  # how often each choice is drawn; (): all alike
     region: tuple[str, ...] = ()  # classes of the stencil in which alone it may change pixels; (): anywhere
     geometry: bool = True  # whether it may change depth and stencil
+    shown: bool = True  # whether a picture shows its value; else it only tells items apart, such as which street it is
 
     def of(self, u: Tensor) -> Tensor:
         """Values of numbers u in [0, 1), (n, size)."""
-        if self.choices:
-            return (u[:, 0] * len(self.choices)).to(torch.int64)
-        values = self.low + u * (self.high - self.low)
+        values = self._choice(u) if self.choices else self.low + u * (self.high - self.low)
         return values[:, 0] if self.size == 1 else values
+
+    def _choice(self, u: Tensor) -> Tensor:
+        if not self.shares:
+            return (u * len(self.choices)).to(torch.int64)
+        bounds = torch.tensor(self.shares[:-1], dtype=torch.float64, device=u.device).cumsum(0)
+        return torch.bucketize(u.double(), bounds, right=True)
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ class World(ABC):
     factors: ClassVar[tuple[Factor, ...]]
     stencil: ClassVar[tuple[str, ...]]  # names of the classes; 0 is what lies behind all bodies
     usual: ClassVar[Mapping[str, float | str]] = {}  # what sheets hold factors at, if not at the middle or first choice
+    domains: ClassVar[Mapping[str, str]] = {}  # of a translation: a name, and what it means, such as hour=12
+    edits: ClassVar[Mapping[str, str]] = {}  # an instruction, and the factors that it sets, such as hour=23
+    actions: ClassVar[tuple[str, ...]] = ()  # what may be done in a clip: see `action`
+    longest: ClassVar[float] = math.inf  # seconds of a clip
 
     @abstractmethod
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
@@ -68,6 +79,10 @@ class World(ABC):
     @abstractmethod
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """Named landmarks in the world, (n, 3) metres each."""
+
+    def action(self, values: Mapping[str, Tensor], moment: Tensor) -> Tensor:
+        """Which of `actions` is being done at `moment` (n,) seconds: int64 (n,); of worlds that have any."""
+        raise NotImplementedError
 
     def factor(self, name: str) -> Factor:
         """The factor of a name. Raises UsageError that lists what there is."""

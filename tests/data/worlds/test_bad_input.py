@@ -30,7 +30,7 @@ PAIR = "'correlation' must be two factors and a number in [-1, 1], such as beard
         ({"label": "hut"}, f"'hut' is no factor of tiny; its factors are {FACTORS}. Did you mean 'hat'?"),
         ({"label": "size"}, "'label' of tiny must be a factor with choices (hat, tint); got 'size'."),
         ({"correlation": "size,shape,1"}, f"'shape' is no factor of tiny; its factors are {FACTORS}."),
-        ({"correlation": "size,shift,1"}, "'shift' of tiny has several numbers and cannot be correlated"),
+        ({"correlation": "size,shift,1"}, "'shift' of tiny has several values and cannot be correlated"),
         ({"correlation": "size,size,1"}, "'correlation' must be of two factors; got 'size' twice."),
         ({"correlation": "size,hat"}, PAIR),
         ({"correlation": ("size", "hat", 1.5)}, PAIR),

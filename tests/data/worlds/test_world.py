@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
+from daedal.data.worlds.settings import parse_settings, value_words, with_settings
 from daedal.data.worlds.world import Correlation, Factor, World
 from daedal.errors import UsageError
 
@@ -21,6 +22,8 @@ class Toy(World):
         Factor("angle", "degrees", -30.0, 30.0),
         Factor("shape", "numbers", size=3),
         Factor("hat", "which", choices=("none", "cap", "bowler")),
+        Factor("mood", "which, rarely glum", choices=("gay", "calm", "glum"), shares=(0.5, 0.4, 0.1)),
+        Factor("steps", "which, one after the other", size=4, choices=("stay", "go")),
     )
 
     def scene(self, values, moment=None):
@@ -58,6 +61,15 @@ def test_factors_vary_independently_within_their_ranges():
     assert abs(z) < 4
 
 
+def test_choices_come_in_their_shares_and_several_of_them_independently():
+    values = Toy().draw(INDEX, 3)
+    counts = torch.bincount(values["mood"], minlength=3).numpy()
+    assert stats.chisquare(counts, [0.5 * N, 0.4 * N, 0.1 * N]).pvalue > 1e-4
+    assert values["steps"].shape == (N, 4)
+    kinds = torch.bincount(values["steps"] @ torch.tensor([1, 2, 4, 8]), minlength=16).numpy()
+    assert stats.chisquare(kinds).pvalue > 1e-4
+
+
 def test_items_are_the_same_in_any_order():
     order = torch.tensor([7, 3, 9000, 3])
     for correlation in (None, Correlation("angle", "hat", 0.5)):
@@ -67,5 +79,16 @@ def test_items_are_the_same_in_any_order():
 
 def test_a_correlation_names_factors_that_exist():
     for pair in (("siez", "angle"), ("size", "angel")):
-        with pytest.raises(UsageError, match="its factors are size, angle, shape, hat"):
+        with pytest.raises(UsageError, match="its factors are size, angle, shape, hat, mood, steps"):
             Toy().draw(INDEX[:2], 0, Correlation(*pair, 0.5))
+
+
+def test_several_choices_are_set_by_name_each_or_all_alike():
+    drawn = Toy().draw(INDEX[:3])
+    for text, places in (("go", [1, 1, 1, 1]), ("stay:go:go:stay", [0, 1, 1, 0])):
+        values = with_settings(drawn, parse_settings(Toy(), [f"steps={text}"]))
+        assert values["steps"].tolist() == [places] * 3
+        assert value_words(Toy().factor("steps"), values["steps"][0]) == [("stay", "go")[k] for k in places]
+    for text, said in (("stay:go", "one choice or 4 of them; got 2"), ("stay:run:go:go", "one of stay, go; got 'run'")):
+        with pytest.raises(UsageError, match=said):
+            parse_settings(Toy(), [f"steps={text}"])
