@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from daedal.data.worlds.portraits import Portraits
+from daedal.data.worlds.portraits.words import PHRASES, facts, parse
 from daedal.data.worlds.render import flow, project, render, to_pixels
-from daedal.data.worlds.words import PHRASES, facts, parse
 from daedal.data.worlds.world import Values, taken
 
 WORLD = Portraits()

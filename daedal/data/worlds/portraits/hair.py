@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from daedal.data.worlds import palette
-from daedal.data.worlds.anatomy import Anatomy
 from daedal.data.worlds.figure import Figure, clip, mix, ramp, row, vector
-from daedal.data.worlds.head import BEARD, HAIR, shell
+from daedal.data.worlds.portraits import palette
+from daedal.data.worlds.portraits.anatomy import Anatomy
+from daedal.data.worlds.portraits.head import BEARD, HAIR, shell
 from daedal.data.worlds.vectors import rotation
 
 STYLES = ("fringe", "parted", "curly", "bun", "mohawk")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from daedal.data.worlds import palette
-from daedal.data.worlds.anatomy import Anatomy
 from daedal.data.worlds.figure import Figure, clip, mix, ramp, row, vector
-from daedal.data.worlds.head import BROWS, EYES, MOUTH, SKIN, Host
+from daedal.data.worlds.portraits import palette
+from daedal.data.worlds.portraits.anatomy import Anatomy
+from daedal.data.worlds.portraits.head import BROWS, EYES, MOUTH, SKIN, Host
 from daedal.data.worlds.vectors import rotation
 
 IRIS, PUPIL = 0.90, 0.975  # cosines of the angles that they cover of the eyeball

@@ -7,9 +7,9 @@ from math import cos, pi, sin
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.anatomy import Anatomy
 from daedal.data.worlds.figure import Figure, row, vector
-from daedal.data.worlds.head import GLASSES
+from daedal.data.worlds.portraits.anatomy import Anatomy
+from daedal.data.worlds.portraits.head import GLASSES
 
 SHAPES = ("none", "round", "square")
 COLOUR = (0.006, 0.006, 0.008)

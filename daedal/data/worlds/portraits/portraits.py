@@ -9,13 +9,22 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from daedal.data.worlds import glasses, hair, palette, words
-from daedal.data.worlds.anatomy import anatomy
-from daedal.data.worlds.face import DEGREE, add_brows, add_eyes, add_mouth, add_wrinkles, eye_centres, gaze, lip_line
 from daedal.data.worlds.figure import Figure, row, vector
-from daedal.data.worlds.head import CLASSES, add_bust, add_head
-from daedal.data.worlds.motion import moved
-from daedal.data.worlds.rig import add_rig
+from daedal.data.worlds.portraits import glasses, hair, palette, words
+from daedal.data.worlds.portraits.anatomy import anatomy
+from daedal.data.worlds.portraits.face import (
+    DEGREE,
+    add_brows,
+    add_eyes,
+    add_mouth,
+    add_wrinkles,
+    eye_centres,
+    gaze,
+    lip_line,
+)
+from daedal.data.worlds.portraits.head import CLASSES, add_bust, add_head
+from daedal.data.worlds.portraits.motion import moved
+from daedal.data.worlds.portraits.rig import add_rig
 from daedal.data.worlds.scene import Builder, Camera, Light, Scene
 from daedal.data.worlds.vectors import apply, rotation
 from daedal.data.worlds.world import Factor, World

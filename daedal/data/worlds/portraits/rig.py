@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from daedal.data.worlds.anatomy import Anatomy
-from daedal.data.worlds.face import IRIS, eye_centres, gaze, lip_line
 from daedal.data.worlds.figure import Figure, row, vector
-from daedal.data.worlds.head import EYES, MOUTH, SKIN
+from daedal.data.worlds.portraits.anatomy import Anatomy
+from daedal.data.worlds.portraits.face import IRIS, eye_centres, gaze, lip_line
+from daedal.data.worlds.portraits.head import EYES, MOUTH, SKIN
 
 HEAD, FRONT, NOSE, NECK = (0.10, 0.16, 0.30), (0.22, 0.34, 0.52), (0.50, 0.62, 0.75), (0.06, 0.09, 0.16)
 WHITE, DARK, LIPS, INSIDE = (1.0, 1.0, 1.0), (0.02, 0.02, 0.02), (0.80, 0.12, 0.12), (0.12, 0.0, 0.02)

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from daedal.data.worlds import palette
-from daedal.data.worlds.anatomy import Anatomy, Solid
 from daedal.data.worlds.figure import Figure, mix, row, vector
+from daedal.data.worlds.portraits import palette
+from daedal.data.worlds.portraits.anatomy import Anatomy, Solid
 
 CLASSES = ("background", "skin", "hair", "brows", "eyes", "mouth", "beard", "glasses", "clothes")
 BACKGROUND, SKIN, HAIR, BROWS, EYES, MOUTH, BEARD, GLASSES, CLOTHES = range(len(CLASSES))

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.glasses import SHAPES
-from daedal.data.worlds.hair import STYLES
-from daedal.data.worlds.palette import BACKDROPS, CLOTHES_NAMES, HAIR_NAMES
+from daedal.data.worlds.portraits.glasses import SHAPES
+from daedal.data.worlds.portraits.hair import STYLES
+from daedal.data.worlds.portraits.palette import BACKDROPS, CLOTHES_NAMES, HAIR_NAMES
 
 # Of each factor the words and their phrases, in ascending order of its values, and between them the bounds.
 # Without a phrase a word is what a sentence means that is silent about the factor.
