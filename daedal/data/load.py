@@ -8,6 +8,7 @@
 | a folder of images, a `.zip` of one | `daedal.data.folders` |
 | `.npy`, `.npz`, arrays, tensors, a mapping of them | `daedal.data.arrays` |
 | `.csv`, `.tsv` | `daedal.data.tables` |
+| `.txt`, `parallel:TXT,TXT` | `daedal.data.texts` |
 
 A name of ours comes before a file of that name: write `./digits` for a folder called digits.
 
@@ -29,9 +30,9 @@ import torch
 from daedal.data.base import Column, Data, Found
 from daedal.data.build import build
 from daedal.data.fingerprint import item_digests
-from daedal.data.names import printable, some
+from daedal.data.names import printable, refuse_bad
 from daedal.data.options import IMAGE_OPTIONS, Options
-from daedal.data.sources import NAMED, SOURCES, take
+from daedal.data.sources import NAMED, SOURCES, is_text_file, take
 from daedal.data.splits import choose, choose_both, hashed_split
 from daedal.errors import DataError, UsageError, did_you_mean
 from daedal.spaces import Images
@@ -50,7 +51,7 @@ def load_data(
     skip_bad: bool = False,
     **source_options: Any,
 ) -> Data:
-    """Load a data set: named (`digits`, `toy:ring8`), from files (`photos/`, `mnist:DIR`, `table.csv`) or from arrays.
+    """Load a data set: named (`digits`, `toy:ring8`), from files (`photos/`, `table.csv`, `sentences.txt`) or arrays.
 
     Arguments:
         source: see the head of `daedal.data.load`; also a numpy array, a torch tensor or a mapping of them
@@ -85,6 +86,8 @@ def _load(source: Any, options: Options, own: Mapping[str, Any]) -> Data:
         raise UsageError(f"'source' must be {kinds}; got {got}.")
     if source in NAMED:
         return _ours(str(source), options, own)
+    if is_text_file(source):
+        return _texts(source, options, own)
     data = _prefixed(source, options) if isinstance(source, str) else None
     return data or _from_path(Path(source).expanduser(), options)
 
@@ -98,13 +101,21 @@ def _ours(name: str, options: Options, own: Mapping[str, Any]) -> Data:
     return _finish(found, options, record)
 
 
+def _texts(source: str | Path, options: Options, own: Mapping[str, Any]) -> Data:
+    """The data of a person's own texts."""
+    from daedal.data.texts import read, record
+
+    data = read(source, options, **own)
+    return replace(data, source={"source": record(source), **own} | options.record())
+
+
 def _prefixed(source: str, options: Options) -> Data | None:
     """The data of `toy:NAME` and its like; None if it is none, and then it is a path."""
     prefix, colon, rest = source.partition(":")
     if not colon or Path(source).exists() or len(prefix) == 1:  # one letter: a drive
         return None
     if prefix not in PREFIXES:
-        near = did_you_mean(prefix, PREFIXES).replace("'?", ":...'?")
+        near = did_you_mean(source, list(NAMED)) or did_you_mean(prefix, PREFIXES).replace("'?", ":...'?")
         raise UsageError(f"'{printable(source)}' is no data source; the sources are {SOURCES}.{near}")
     return _toy(rest, options) if prefix == "toy" else _published(prefix, Path(rest).expanduser(), options)
 
@@ -180,22 +191,12 @@ def _checked(
 
     n = len(arrays["x"])
     if bad:
-        _refuse(bad, n, options.skip_bad, what)
+        refuse_bad(bad, n, options.skip_bad, what)
         arrays = without(arrays, bad)
         n_train = None if n_train is None else n_train - sum(item < n_train for item in bad)
     columns = as_columns(arrays, what)
     notes = {"problems": list(bad.values()), "skipped": len(bad)}
     return Found(name, columns, None if n_train is None else _first_train(n_train, columns), notes=notes)
-
-
-def _refuse(bad: Mapping[int, str], n: int, skip_bad: bool, what: str) -> None:
-    """Raise DataError with the list of bad items, unless they are to be left out and others stay."""
-    problems = list(bad.values())
-    if len(bad) == n:
-        raise DataError(f"none of the {n} items of {what} can be used; mend them:{some(problems)}", problems)
-    if not skip_bad:
-        left_out = "mend them, or leave them out with --skip-bad (skip_bad=True)"
-        raise DataError(f"{len(bad)} of {n} items of {what} cannot be used; {left_out}:{some(problems)}", problems)
 
 
 def _first_train(n_train: int, columns: Mapping[str, Column]) -> tuple[np.ndarray, np.ndarray]:

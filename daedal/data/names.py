@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from daedal.errors import DataError
 
 # HEIC is no format that is read: it stands here so that such a photograph is named as bad and not passed over.
 _FORMATS = "png apng jpg jpeg jpe jfif webp bmp dib gif tif tiff ppm pgm pbm pnm avif jp2 j2k tga heic heif"
@@ -37,3 +39,13 @@ def some(items: Sequence[str], most: int = 20) -> str:
     """
     more = [f"and {len(items) - most} more"] if len(items) > most else []
     return ";".join(f"\n  {item}" for item in [*items[:most], *more]) + "."
+
+
+def refuse_bad(bad: Mapping[int, str], n: int, skip_bad: bool, what: str) -> None:
+    """Raise DataError with the list of bad items, unless they are to be left out and others stay."""
+    problems = list(bad.values())
+    if len(bad) == n:
+        raise DataError(f"none of the {n} items of {what} can be used; mend them:{some(problems)}", problems)
+    if not skip_bad:
+        left_out = "mend them, or leave them out with --skip-bad (skip_bad=True)"
+        raise DataError(f"{len(bad)} of {n} items of {what} cannot be used; {left_out}:{some(problems)}", problems)

@@ -15,18 +15,21 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
-from daedal.declare import PositiveFloat, Probability
+from daedal.declare import PositiveFloat, PositiveInt, Probability
 from daedal.options import Option, check_options, options_of
 
 if TYPE_CHECKING:
     from daedal.data.base import Data, Found
 
 Field = Literal["depth", "normal", "stencil", "points", "caption", "rig", "flow", "visible"]  # of worlds
-OTHERS = "toy:NAME, mnist:DIR, cifar10:DIR, a folder or .zip of images, a .npy, .npz or .csv file"
+OTHERS = (
+    "toy:NAME, mnist:DIR, cifar10:DIR, a folder or .zip of images, a .npy, .npz, .csv or .txt file, parallel:TXT,TXT"
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,24 @@ def _world(
     """
 
 
+def _language(*, paired: bool = False, length: Annotated[int, Ge(5)] = 12) -> None:
+    """Sentences in two invented languages, and their exact translation: 20,000 unless --limit says otherwise.
+
+    Options:
+        paired: train on translations too; otherwise training sees other sentences of either language
+        length: words of a sentence at most
+    """
+
+
+def _texts(*, words: PositiveInt = 10_000, length: PositiveInt = 64) -> None:
+    """Sentences, one a line.
+
+    Options:
+        words: words that are known, the most frequent ones; others are unknown
+        length: words and marks of a sentence at most; longer ones are cut
+    """
+
+
 def _named(declaration: Callable[..., None], reader: str, summary: str = "") -> NamedSource:
     document = declaration.__doc__ or ""
     return NamedSource(summary or document.split("\n\n")[0], reader, options_of(declaration, document))
@@ -109,18 +130,29 @@ NAMED: dict[str, NamedSource] = {
         "daedal.data.worlds.dataset:portraits",
         "Rendered heads, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
     ),
+    "language:toy": _named(_language, "daedal.data.language.corpus:read"),
 }
+TEXTS = _named(_texts, "daedal.data.texts:read")
 SOURCES = ", ".join([*NAMED, OTHERS])
 
 
 def options_here(source: Any) -> tuple[Option, ...]:
-    """The options that only this source has."""
+    """The options that only this source, or only its kind, has."""
+    if is_text_file(source):
+        return TEXTS.options
     return NAMED[source].options if isinstance(source, str) and source in NAMED else ()
+
+
+def is_text_file(source: Any) -> bool:
+    """Whether a source is a text file, or two of them."""
+    name = str(source) if isinstance(source, (str, Path)) else ""
+    return name.startswith("parallel:") or name.lower().endswith(".txt")
 
 
 def owners(option: str) -> list[str]:
     """The sources that have an option of this name."""
-    return [name for name, source in NAMED.items() if option in [o.name for o in source.options]]
+    sources = {**NAMED, "text files": TEXTS}
+    return [name for name, source in sources.items() if option in [o.name for o in source.options]]
 
 
 def take(source: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
