@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 MOST = 2**31 - 1  # of any size: no tensor that fits a memory has more along one axis
 MOST_LEVELS = 2**16  # 16 bits a channel
+MOST_NAMES = 12  # of classes that a message tells
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,14 @@ class Labels:
         named = self.names is None or (isinstance(self.names, tuple) and all(isinstance(n, str) for n in self.names))
         if not named or (self.names is not None and len(self.names) != self.classes):
             raise _refusal(self, "names", f"a tuple of {self.classes} strings, one a class, or None")
+
+    def __str__(self) -> str:
+        """As `repr`, but of many names only the first few: a vocabulary has thousands."""
+        if self.names is None or len(self.names) <= MOST_NAMES:
+            return repr(self)
+        first = ", ".join(map(repr, self.names[:MOST_NAMES]))
+        more = f"{len(self.names) - MOST_NAMES} more"
+        return f"Labels(classes={self.classes}, shape={self.shape}, names=({first}, and {more}))"
 
     @property
     def dim(self) -> int:

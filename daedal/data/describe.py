@@ -15,6 +15,7 @@ from daedal.data.base import Column, Data, is_endless
 from daedal.data.fingerprint import item_digests
 from daedal.data.names import printable
 from daedal.data.sheet import contact_sheet
+from daedal.data.tokens import NOTHING, is_text
 from daedal.spaces import Images, Labels
 
 __all__ = ["Description", "contact_sheet", "describe"]
@@ -44,6 +45,8 @@ class Description:
     modes: Mapping[str, int] = field(default_factory=dict)  # Pillow's modes in the files: images
     entropy: float | None = None  # nats, of a known density
     credits: Mapping[str, str] = field(default_factory=dict)  # author and licence of what was published by others
+    texts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each field of words: how many, how long
+    sides: Mapping[str, int] = field(default_factory=dict)  # training items of each of two unpaired domains
 
     def to_json(self) -> dict[str, Any]:
         """Everything, JSON-able."""
@@ -74,6 +77,7 @@ class Description:
         """Words and what they mean here, those that have nothing to say left out."""
         lines = [("data", printable(self.name)), ("items", self._items())]
         lines += [(f"field {name}", _space(space, self.ranges.get(name))) for name, space in self.fields.items()]
+        lines += [(f"sentences of {name}", _sentences(facts)) for name, facts in self.texts.items()]
         lines += [(f"classes of {name}", _counted(counts)) for name, counts in self.classes.items()]
         lines += [("sizes in the files", _counted(self.sizes)), ("modes in the files", _counted(self.modes))]
         lines += [("duplicates", f"{self.duplicates} items equal another before them" if self.duplicates else "none")]
@@ -92,6 +96,9 @@ class Description:
     def _items(self) -> str:
         if self.train is None:
             return f"endless training items, made when they are asked for, and {self.test} test (described here)"
+        if self.sides:
+            sides = " and ".join(f"{count} of {name}" for name, count in self.sides.items())
+            return f"{self.n}: {sides} to train on, none a pair of another, and {self.test} pairs to test"
         return f"{self.n}: {self.train} training, {self.test} test"
 
     def _problem_lines(self) -> list[str]:
@@ -107,6 +114,10 @@ def describe(data_or_source: Any, **options: Any) -> Description:
     where nothing can be loaded at all: an unknown source or option, no images, several sizes.
     """
     data = data_or_source if isinstance(data_or_source, Data) else _load(data_or_source, options)
+    if is_text(next(iter(data.fields.values()))):
+        from daedal.data.describe_texts import describe_texts
+
+        return describe_texts(data)
     endless = is_endless(data.train)
     rows = {"train": np.arange(0) if endless else np.asarray(data.train.rows), "test": np.asarray(data.test.rows)}
     columns = data.test.columns
@@ -173,8 +184,16 @@ def _space(space: Mapping[str, Any], extent: tuple[float, float] | None) -> str:
         return words + (f", used from {extent[0]} to {extent[1]}" if extent else "")
     if space["space"] == "Vectors":
         return f"vectors of {space['dim']}" + (f", from {extent[0]:.4g} to {extent[1]:.4g}" if extent else "")
+    if (space["names"] or ("?",))[0] == NOTHING:
+        return f"sentences of at most {space['shape'][0]} words and marks, {space['classes'] - 2} different ones known"
     shape = " x ".join(map(str, space["shape"]))
     return f"{space['classes']} classes" + (f", maps of {shape}" if shape else "")
+
+
+def _sentences(facts: Mapping[str, Any]) -> str:
+    words = f"{facts['shortest']} to {facts['longest']} words, {facts['mean']:.1f} on average"
+    cut = f"; {facts['cut']} were longer and are cut" if facts["cut"] else ""
+    return f"{words}{cut}; {facts['unknown']:.2%} of the words of the test split are unknown"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

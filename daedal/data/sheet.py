@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from daedal.data.base import Data, is_endless
 from daedal.data.grid import VISIBLE, image_grid, new_figure, to_picture
 from daedal.data.names import printable
+from daedal.data.tokens import is_text
 from daedal.spaces import Images, Labels, Vectors
 
 PER_ROW = 12  # tiles
@@ -28,14 +29,18 @@ POINTS = 5000
 
 def contact_sheet(data: Data, path: str | os.PathLike[str] | None = None) -> Image.Image:
     """A picture of the training split, saved as a PNG if `path` is given: images by class; of a world, a row for each
-    factor; points, or histograms.
+    factor; points, or histograms; sentences.
 
     Which items are shown is fixed: evenly spaced ones, of every class where there are classes.
     """
-    space = data.fields["x"]
+    space = data.fields.get("x")
     if is_endless(data.train):
         data = replace(data, train=data.train[: PER_ROW * ROWS])
-    if data.world is not None:
+    if is_text(next(iter(data.fields.values()))):
+        from daedal.data.sheet_texts import text_sheet
+
+        sheet = text_sheet(data)
+    elif data.world is not None:
         from daedal.data.worlds.sheet import world_sheet
 
         sheet = world_sheet(data.world, _title(data))

@@ -34,7 +34,7 @@ Pair = Mapping[Side, str]
 
 def read(options: Options, *, paired: bool, length: int) -> Data:
     """The corpus as `load_data` finds it. Raises UsageError."""
-    options.refuse((*IMAGE_OPTIONS, "skip_bad"), f"has nothing to do with '{NAME}'")
+    options.refuse(IMAGE_OPTIONS, f"is for images, and '{NAME}' is text")
     n = N if options.n is None else options.n
     if n < LEAST_N:
         raise UsageError(f"'n' of {NAME} must be an integer in [{LEAST_N}, inf); got {n}.")
