@@ -26,7 +26,7 @@ from daedal.errors import UsageError
 
 NAME = "language:toy"
 N, LEAST_N = 20_000, 100
-STEP = 4096  # sentences drawn at a time
+STEP = 1024  # sentences drawn at a time
 FEW = 0.02  # share of new ones among those drawn, below which there are hardly more
 
 Pair = Mapping[Side, str]
