@@ -43,7 +43,7 @@ def load_data(
     skip_bad: bool = False,
     **source_options: Any,
 ) -> Data:
-    """Data from a name ("digits", "toy:rings", "mnist:DIR" ...), or a folder, zip, array or table of yours."""
+    """Data from a name ("digits", "toy:rings", "mnist:DIR" ...), or a folder, zip, array, table or text of yours."""
     from daedal import data
 
     return data.load_data(source, size=size, channels=channels, n=n, seed=seed, skip_bad=skip_bad, **source_options)

@@ -106,7 +106,7 @@ def _language(*, paired: bool = False, length: Annotated[int, Ge(5)] = 12) -> No
     """
 
 
-def _texts(*, words: PositiveInt = 10_000, length: PositiveInt = 64) -> None:
+def _text_files(*, words: PositiveInt = 10_000, length: PositiveInt = 64) -> None:
     """Sentences, one a line.
 
     Options:
@@ -132,7 +132,7 @@ NAMED: dict[str, NamedSource] = {
     ),
     "language:toy": _named(_language, "daedal.data.language.corpus:read"),
 }
-TEXTS = _named(_texts, "daedal.data.texts:read")
+TEXTS = _named(_text_files, "daedal.data.texts:read")
 SOURCES = ", ".join([*NAMED, OTHERS])
 
 

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -252,6 +253,28 @@ def test_lengths_are_those_asked_for(length):
 def test_what_is_no_sentence(text, why):
     with pytest.raises(DataError, match=why):
         translate(text)
+
+
+def test_the_page_says_what_is_so():
+    page = (Path(__file__).parents[2] / "docs" / "language.md").read_text()
+    rows = re.findall(r"^\| ([a-z ]+) \| ([a-z ]+) \| [a-z, ]+ \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    assert [translate(a) for a, _ in rows] == [b for _, b in rows]
+    words = re.findall(r"^\| ([a-z, ]+) \| (?:article|adjective|verb) \| ([a-z,; ]+) \|", page, re.MULTILINE)
+    told = {a: tuple(b) for of_a, of_b in words for a, *b in _by_form(of_a, of_b)}
+    assert told == {a: b for a, b in dictionary().items() if len(b) == 2}
+    forms = {form: entry for entry in lexicon() for side in "ab" for form in entry.forms(side)}
+    nouns = re.findall(r"\*(\w+)\*, \*(\w+)\* \((\w+),\s(\w+)", page)
+    assert len(nouns) == 4
+    for a, b, animate, gender in nouns:
+        assert forms[a] is forms[b]
+        assert (forms[a].animate, forms[a].gender) == (animate == "animate", ("first", "second").index(gender))
+
+
+def _by_form(of_a, of_b):
+    """Each form of a row of the page with its two translations: `a, an` and `b, bn; c, cn`."""
+    senses = [sense.split(", ") for sense in of_b.split("; ")]
+    return zip(of_a.split(", "), *(senses if len(senses) > 1 else ([word] for word in senses[0])), strict=True)
 
 
 def test_what_cannot_be_asked_for(monkeypatch):

@@ -125,9 +125,9 @@ def test_missing_and_foreign_files(files):
         load_data("digit")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load_data(files / "nothing.csv")
-    (files / "notes\x1b.txt").write_text("hello")
-    with pytest.raises(UsageError, match=r"'notes\\x1b\.txt' is of no kind that can be read"):
-        load_data(files / "notes\x1b.txt")
+    (files / "notes\x1b.doc").write_text("hello")
+    with pytest.raises(UsageError, match=r"'notes\\x1b\.doc' is of no kind that can be read"):
+        load_data(files / "notes\x1b.doc")
     (files / "empty").mkdir()
     with pytest.raises(DataError, match="holds no images"):
         load_data(files / "empty")

@@ -214,7 +214,9 @@ def test_descriptions(tmp_path):
     assert (twice.n, twice.duplicates) == (80, 40)
 
 
-@pytest.mark.parametrize("words", [["pixelcnn", "{}"], ["vae", "{}"], ["vae", "language:toy", "--paired", "--x", "b", "--limit", "100"]])
+@pytest.mark.parametrize(
+    "words", [["pixelcnn", "{}"], ["vae", "{}"], ["vae", "language:toy", "--paired", "--x", "b", "--limit", "100"]]
+)
 def test_no_system_takes_texts_yet_and_says_so_in_a_sentence(tmp_path, capsys, words):
     path = written(tmp_path, "\n".join(LINES))
     with warnings.catch_warnings():

@@ -18,7 +18,7 @@ from daedal.data.base import Column, Data
 from daedal.data.build import build, build_unpaired
 from daedal.data.fingerprint import text_digest
 from daedal.data.language.draw import draw
-from daedal.data.language.lexicon import Side
+from daedal.data.language.lexicon import SIDES, Side
 from daedal.data.options import IMAGE_OPTIONS, Options
 from daedal.data.splits import hashed_split
 from daedal.data.tokens import Vocabulary
@@ -66,14 +66,18 @@ def half(pair: Pair) -> Side:
 
 
 def _paired(pairs: list[Pair], train: np.ndarray, test: np.ndarray, length: int) -> Data:
-    words = {side: Vocabulary.fit((pairs[k][side] for k in train), length=length) for side in ("a", "b")}
+    words: dict[Side, Vocabulary] = {
+        side: Vocabulary.fit((pairs[k][side] for k in train), length=length) for side in SIDES
+    }
     return build(NAME, _columns(words, pairs), train, test, source={})
 
 
 def _unpaired(pairs: list[Pair], train: np.ndarray, test: np.ndarray, length: int) -> Data:
-    known = {side: [pairs[k] for k in train if half(pairs[k]) == side] for side in ("a", "b")}
-    words = {side: Vocabulary.fit((pair[side] for pair in known[side]), length=length) for side in ("a", "b")}
-    sides = {side: _columns({side: words[side]}, known[side]) for side in ("a", "b")}
+    known = {side: [pairs[k] for k in train if half(pairs[k]) == side] for side in SIDES}
+    words: dict[Side, Vocabulary] = {
+        side: Vocabulary.fit((pair[side] for pair in known[side]), length=length) for side in SIDES
+    }
+    sides = {side: _columns({side: words[side]}, known[side]) for side in SIDES}
     return build_unpaired(NAME, sides, _columns(words, [pairs[k] for k in test]), source={})
 
 

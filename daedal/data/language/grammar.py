@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from daedal.data.language.lexicon import Entry, Kind, Side, lexicon
+from daedal.data.language.lexicon import SIDES, Entry, Kind, Side, lexicon
 from daedal.errors import DataError
 
 
@@ -104,7 +104,7 @@ def _same(*words: Word) -> Lines:
 
 
 def _joined(*parts: Lines) -> Lines:
-    return {side: [word for part in parts for word in part[side]] for side in ("a", "b")}
+    return {side: [word for part in parts for word in part[side]] for side in SIDES}
 
 
 def _verb_last(verb: Word, rest: Lines) -> Lines:
@@ -126,7 +126,7 @@ def _predicate(predicate: Predicate, subject: Phrase) -> tuple[Word, Lines]:
 
 def _phrase(phrase: Phrase) -> Lines:
     noun = Word(phrase.noun, phrase.many)
-    described = _same(noun)
+    described: Lines = _same(noun)
     if phrase.adjective:
         adjective = Word(phrase.adjective, noun=phrase.noun)
         described = {"a": [adjective, noun], "b": [noun, adjective]}

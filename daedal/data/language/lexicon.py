@@ -28,6 +28,7 @@ import torch
 from daedal.data.worlds.keyed import uniform
 
 Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
 Kind = Literal["article", "adjective", "noun", "verb", "adverb", "preposition", "conjunction", "relative"]
 Context = Literal["gender", "animate"]  # of the noun that decides which of two translations is meant
 
