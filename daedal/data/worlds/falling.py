@@ -129,6 +129,6 @@ def _clouds(weather: Weather, picture: Tensor, x: Tensor, y: Tensor, z: Tensor) 
         far = 1 / (y.clamp(min=0) + 0.2)
         a, b = 1.8 * x * far + shift, 2.4 * z * far
         dense = 0.65 * noise(a, b, 0 * a) + 0.35 * noise(2.3 * a + 5, 2.3 * b + 9, 0 * a)
-        covered[some] = step((dense - 0.72 + 0.5 * amount) / 0.12, 0.0, 1.0)
+        covered[some] = step((dense - 0.72 + 0.6 * amount) / 0.12, 0.0, 1.0)
         shade[some] = 1.15 - 0.75 * step(dense, 0.45, 0.80)
     return covered, shade
