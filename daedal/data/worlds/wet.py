@@ -25,14 +25,13 @@ def mirrored(light: Light, picture: Tensor, point: Columns, n: Columns, toward: 
     some = ((wet > 0) & (n[1] > LEVEL)).nonzero()[:, 0]
     if not len(some):
         return None
-    of, x, up, ray = (_taken(part, some) for part in ((picture,), point, n, toward))
-    ray = unit(ray)
+    of, x, up, ray = picture.index_select(0, some), _taken(point, some), _taken(n, some), unit(_taken(toward, some))
     share = wet.index_select(0, some) * (0.35 + 0.65 * step(noise(0.9 * x[0], 0 * x[1], 0.45 * x[2]), 0.3, 0.6))
     graze = (1 + dot(ray, up)).clamp(0, 1)
     share = share * (LEAST + (MOST - LEAST) * (graze * graze) * (graze * graze))
     rise = (ray[1] - 2 * dot(ray, up) * up[1]).clamp(min=0).sqrt()
-    low, high = (columns(c.index_select(0, of[0])) for c in (light.low, light.high))
-    found = _lamps(light, of[0], x, up, ray)
+    low, high = (columns(c.index_select(0, of)) for c in (light.low, light.high))
+    found = _lamps(light, of, x, up, ray)
     result = tuple(torch.zeros_like(part) for part in point)
     for whole, a, b, c in zip(result, low, high, found, strict=True):
         whole.index_copy_(0, some, share * (a + rise * (b - a) + c))
@@ -52,5 +51,6 @@ def _lamps(light: Light, picture: Tensor, x: Columns, up: Columns, ray: Columns)
     return total[0], total[1], total[2]
 
 
-def _taken(parts: tuple[Tensor, ...], some: Tensor):
-    return tuple(part.index_select(0, some) for part in parts)
+def _taken(parts: Columns, some: Tensor) -> Columns:
+    x, y, z = (part.index_select(0, some) for part in parts)
+    return x, y, z

@@ -143,7 +143,7 @@ def wall(builder, distance, side):
 
 @pytest.mark.parametrize("intensity", [0.0, 0.6, 1.0])
 def test_fog_dims_by_the_exponent_of_depth(intensity):
-    """Of two like walls without lamps at 10 and 25 m: (c - fog colour) falls by exp(-fog 15 m). And more intensity is more fog."""
+    """Of two like walls without lamps at 10 and 25 m: (c - fog colour) falls by exp(-fog 15 m)."""
     builder = Builder(1, dtype=F64)
     wall(builder, 10.0, -20)
     wall(builder, 25.0, 20)
@@ -170,10 +170,12 @@ def test_lightning_strikes_storms_now_and_then_and_brightens_the_sky():
 
 def test_air_is_the_same_in_any_batch():
     n = 64
-    given = {
-        name: value.to(torch.float32) if value.is_floating_point() else value for name, value in values(n=n).items()
+    given = values(n=n) | {
+        "weather": torch.arange(n) % 8,
+        "hour": torch.linspace(0, 23.9, n),
+        "intensity": torch.linspace(0, 1, n),
     }
-    given |= {"weather": torch.arange(n) % 8, "hour": torch.linspace(0, 23.9, n), "intensity": torch.linspace(0, 1, n)}
+    given["street"] = given["street"].float()
     moment, places = torch.linspace(0, 9, n), lamps(n).float()
     whole = air(given, places, moment)
     for rows in ([5], [63, 2, 17], list(range(n))[::-1]):
