@@ -54,7 +54,7 @@ def _render(scene: Scene, tiles: Tiles, outputs: Iterable[str], shadows: bool, s
     if "rgb" in outputs:
         picture, u, v = tiles.rays(scene, samples)
         hits = trace_camera(scene, frames, picture, u, v)
-        light = shade(scene, frames, picture, directions(scene.camera, picture, u, v), v, hits, shadows)
+        light = shade(scene, frames, picture, directions(scene.camera, picture, u, v), (u, v), hits, shadows)
         light = light.unflatten(2, (TILE * TILE, samples * samples))
         mean = light[..., 0]
         for k in range(1, samples * samples):  # sums in one order, whatever the size

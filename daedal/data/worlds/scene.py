@@ -39,7 +39,8 @@ class _Batched:
 
     def map(self, function) -> Any:
         """The same with the function applied to every tensor."""
-        return replace(self, **{f.name: function(getattr(self, f.name)) for f in fields(self)})  # type: ignore[type-var]
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return replace(self, **{name: _mapped(part, function) for name, part in parts.items()})  # type: ignore[type-var]
 
     def __getitem__(self, rows) -> Any:
         return self.map(lambda t: t[rows])
@@ -47,6 +48,12 @@ class _Batched:
     def to(self, *args: Any) -> Any:
         """Every floating-point tensor in a dtype, or every tensor on a device."""
         return self.map(lambda t: t.to(*args) if t.is_floating_point() or isinstance(args[0], torch.device) else t)
+
+
+def _mapped(part: Any, function) -> Any:
+    if part is None:
+        return None
+    return part.map(function) if isinstance(part, _Batched) else function(part)
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,22 @@ class Camera(_Batched):
 
 
 @dataclass(frozen=True)
+class Weather(_Batched):
+    """Rain and snow before the picture, clouds and a glow about the sun behind it, and how wet its ground is."""
+
+    rain: Tensor  # (b,) 0 none .. 1 heavy
+    snow: Tensor  # (b,) 0 none .. 1 dense
+    colour: Tensor  # (b, 3) of drops and flakes
+    wind: Tensor  # (b,) metres that what falls goes to the right for one down
+    phase: Tensor  # (b,) in [0, 1): tells items apart
+    moment: Tensor  # (b,) seconds
+    cloud: Tensor  # (b,) 0 none .. 1: all of the sky
+    cloud_colour: Tensor  # (b, 3)
+    halo: Tensor  # (b, 3) light of the sky around the sun
+    wet: Tensor  # (b,) 0 .. 1: how much what faces up mirrors the sky
+
+
+@dataclass(frozen=True)
 class Light(_Batched):
     """Sun, sky, lamps and air of each picture."""
 
@@ -90,6 +113,7 @@ class Light(_Batched):
     low: Tensor  # (b, 3) colour where rays end: at the horizon, or at the picture's lower border
     high: Tensor  # (b, 3) colour at the zenith, or at the picture's upper border
     studio: Tensor  # (b,) 1: the colours behind are a backdrop fixed to the picture; 0: a sky of directions
+    weather: Weather | None = None  # None: nothing falls before a cloudless sky
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from daedal.data.worlds import textures
+from daedal.data.worlds import falling, textures, wet
 from daedal.data.worlds.primitives import INF, above, at, normal
 from daedal.data.worlds.scene import KINDS, TEXTURES, Bodies, Scene
 from daedal.data.worlds.trace import Frames, Hits, trace_sun
@@ -19,6 +19,8 @@ from daedal.data.worlds.vectors import Columns, add, cross, dot, scaled, unit, u
 
 BIAS = 2e-3  # of the depth: how far from a surface its own shadow begins
 SKY_DEPTH = 400.0  # metres of fog before the sky
+
+Place = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,18 @@ def facing(n: Columns, direction: Columns) -> Columns:
 
 
 def shade(
+    scene: Scene, frames: Frames, picture: Tensor, direction: Columns, place: Place, hits: Hits, shadows: bool
+) -> Tensor:
+    """Linear light (3, g, r) along rays of the camera through `place`, u and v (g, r) of the picture."""
+    light = _without_weather(scene, frames, picture, direction, place[1], hits, shadows)
+    if scene.light.weather is not None:
+        falling.fall(light, scene.light.weather, picture, *place, hits.t)
+    return light
+
+
+def _without_weather(
     scene: Scene, frames: Frames, picture: Tensor, direction: Columns, height: Tensor, hits: Hits, shadows: bool
 ) -> Tensor:
-    """Linear light (3, g, r) along rays of the camera; `height` is v in the picture, for a backdrop."""
     light = behind(scene, picture, direction, height)
     found = surface(scene, frames, picture, direction, hits)
     if not len(found.ray):
@@ -138,7 +149,10 @@ def behind(scene: Scene, picture: Tensor, direction: Columns, height: Tensor) ->
     weight = torch.where(studio, (height + 1) / 2, rise)
     clear = torch.where(studio, 1.0, (-light.fog * SKY_DEPTH).exp()[picture][:, None])
     low, high, fog = (c.t()[:, picture, None] for c in (light.low, light.high, light.fog_colour))
-    return fog + clear * (low + weight * (high - low) - fog)
+    sky = low + weight * (high - low)
+    if light.weather is not None:
+        falling.cover(sky, light.weather, light.sun, picture, direction)
+    return fog + clear * (sky - fog)
 
 
 def _sunlight(
@@ -149,7 +163,8 @@ def _sunlight(
     if not shadows:
         return slope
     lifted = add(found.point, scaled(n, found.depth * BIAS))
-    asked = _spread(slope, found.ray, shape) > 0
+    shining = (scene.light.sun_colour > 0).any(1)[picture][:, None]  # else its shade is not seen either
+    asked = (_spread(slope, found.ray, shape) > 0) & shining
     start = tuple(_spread(part, found.ray, shape) for part in lifted)
     dark = trace_sun(scene, frames, picture, start, asked, _suns(scene, picture, shape))  # type: ignore[arg-type]
     return slope * ~dark.flatten().index_select(0, found.ray)
@@ -195,7 +210,8 @@ def _reflected(scene: Scene, found: Surface, n: Columns, toward: Columns, lit: T
     for i in range(3):
         falling = sun[i] * lit + ground[i] + up * (sky[i] - ground[i]) + lamps[i] + glow
         result.append(albedo[i] * falling + sun[i] * shine)
-    return result[0], result[1], result[2]
+    mirrored = light.weather and wet.mirrored(light, found.picture, found.point, n, toward)
+    return add((result[0], result[1], result[2]), mirrored) if mirrored else (result[0], result[1], result[2])
 
 
 def _material(bodies: Bodies, found: Surface) -> tuple[Columns, Tensor]:

@@ -4,7 +4,19 @@ from dataclasses import replace
 
 import torch
 
-from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, PLANE, TEXTURES, Builder, Camera, Light, Scene
+from daedal.data.worlds.scene import (
+    BOX,
+    CAPSULE,
+    CONE,
+    ELLIPSOID,
+    PLANE,
+    TEXTURES,
+    Builder,
+    Camera,
+    Light,
+    Scene,
+    Weather,
+)
 from daedal.data.worlds.vectors import product, rotation
 
 F64 = torch.float64
@@ -45,6 +57,22 @@ def light(n, **given):
     lamps = (none[..., None].expand(n, 0, 3), none[..., None].expand(n, 0, 3), none)
     nothing = Light(sun, vector(n, 1, 1, 1), zero, black, black, *lamps, zero, black, black, black, zero)
     return replace(nothing, **given)
+
+
+def weather(n, **given):
+    """White, and nothing of it; `given` replaces parts."""
+    zero, white = torch.zeros(n, dtype=F64), vector(n, 1, 1, 1)
+    phase = torch.linspace(0, 0.9, n, dtype=F64)
+    nothing = Weather(zero, zero, white, zero, phase, zero, zero, white, 0 * white, zero)
+    return replace(nothing, **given)
+
+
+def full_weather(n, seed=0):
+    """All of it, other in every picture; some have no rain, some no snow, some neither."""
+    r = Random(n, seed)
+    amounts = {name: (r.uniform(-0.5, 1)).clamp(min=0) for name in ("rain", "snow", "cloud", "wet")}
+    colours = {name: r.uniform(0.3, 1, 3) for name in ("colour", "cloud_colour", "halo")}
+    return weather(n, wind=r.uniform(-0.4, 0.4), moment=r.uniform(0, 8), **amounts, **colours)
 
 
 def full_light(n, seed=0):

@@ -1,0 +1,1 @@
+"""The world `streets`; its parts are the modules beside this one."""
