@@ -109,6 +109,11 @@ NAMED: dict[str, NamedSource] = {
         "daedal.data.worlds.dataset:portraits",
         "Rendered heads, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
     ),
+    "dancers": _named(
+        _world,
+        "daedal.data.worlds.dataset:dancers",
+        "Rendered dancers, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
+    ),
 }
 SOURCES = ", ".join([*NAMED, OTHERS])
 
