@@ -88,7 +88,6 @@ def add_torso(body: Body) -> None:
     body.ellipsoid(pose.middle, pose.chest, (0.0, tall * 0.40, 0.0), waist, worn.top, TOP, **look)
     chest = (wide * 0.46, tall * 0.30, 0.088 * build + 0.026)
     body.ellipsoid(pose.middle, pose.chest, (0.0, tall * 0.68, 0.0), chest, worn.top, TOP, **look)
-    sideways = pose.chest.roll(1, 2).flip(2)  # any frame whose y is the chest's x
     sideways = torch.stack([pose.chest[..., 1], pose.chest[..., 0], -pose.chest[..., 2]], 2)
     right, left = pose.joint("right_shoulder"), pose.joint("left_shoulder")
     body.capsule(right, left, sideways, 0.048 * build + 0.014, worn.top, TOP)
@@ -147,10 +146,10 @@ def add_head(body: Body, style: Tensor) -> None:
     add((0, -0.14, 1.0), (0.15, 0.15, 0.20), worn.skin * 0.9, SKIN)
     add((0, -0.48, 0.82), (0.36, 0.085, 0.14), LIPS, FACE)
     hair, named = worn.hair, {name: style == k for k, name in enumerate(HAIR_STYLES)}
-    # Hair ends where the plane y + 0.9 z meets the shell: above the forehead, and low on the neck
-    add((0, 0.06, -0.05), (1.13, 1.08, 1.12), hair, HAIR, clips=[(0.0, -0.62, 0.85, 0.02)])
+    # A plane through the shell leaves the face free, and ends low on the neck
+    add((0, 0.06, -0.05), (1.13, 1.08, 1.12), hair, HAIR, clips=[(0.0, -0.62, 0.85, 0.20)])
     long = named["long"]
     add((0, -0.75, -0.72), (1.12, 1.30, 0.52), hair, HAIR, where=long)
     add((0, -0.55, -1.55), (0.38, 1.15, 0.40), hair, HAIR, where=named["ponytail"])
     add((0, 1.12, -0.45), (0.55, 0.46, 0.58), hair, HAIR, where=named["bun"])
-    add((0, 0.42, -0.38), (1.75, 1.28, 1.50), hair, HAIR, where=named["afro"])
+    add((0, 0.42, -0.55), (1.70, 1.26, 1.35), hair, HAIR, where=named["afro"])

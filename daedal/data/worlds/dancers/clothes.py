@@ -24,7 +24,7 @@ CLOTHES = ("trousers", "shorts", "skirt", "jacket")  # a jacket, of the top's co
 HAIR_STYLES = ("short", "long", "ponytail", "bun", "afro")
 SHOE = (0.90, 0.90, 0.88)
 
-__all__ = ["CLOTHES", "COLOURS", "HAIR_NAMES", "HAIR_STYLES", "Wardrobe", "wardrobe"]
+__all__ = ["CLOTHES", "COLOURS", "HAIR_NAMES", "HAIR_STYLES", "Wardrobe"]
 
 
 class Wardrobe:
@@ -47,8 +47,3 @@ class Wardrobe:
     def either(self, where: Tensor, one: Tensor, other: Tensor) -> Tensor:
         """(n, 3): one colour where (n,) it holds."""
         return torch.where(where[:, None], one, other)
-
-
-def wardrobe(values: Mapping[str, Tensor]) -> Wardrobe:
-    """What these dancers wear."""
-    return Wardrobe(values)

@@ -55,7 +55,7 @@ class Dancers(World):
         Factor("heading", "degrees that the dancer faces to the picture's right; 180: away", -180, 180),
         Factor("distance", "metres from the camera", NEAR, FAR),
         Factor("light", "degrees that the key light comes from the picture's right", -60, 60, geometry=False),
-        Factor("brightness", "of the light: dim (0.2) to full (1)", 0.2, 1, geometry=False),
+        Factor("brightness", "of the light: dim (0.3) to full (1)", 0.3, 1, geometry=False),
         Factor("background", "the stage", choices=tuple(STAGES), region=("backdrop", "floor"), geometry=False),
     )
     identity: ClassVar[tuple[str, ...]] = transfer.IDENTITY
@@ -63,18 +63,19 @@ class Dancers(World):
     limbs: ClassVar[tuple[tuple[str, str], ...]] = tuple(rig.LIMBS)
     usual: ClassVar[Mapping[str, float | str]] = {
         "skin": 0.3, "hair_colour": 0.25, "top": "red", "trousers": "blue", "dance": "jumping jack", "phase": 0.3,
-        "heading": 20, "distance": 4.1, "light": -30, "brightness": 1,
+        "heading": 20, "distance": 4, "light": -30, "brightness": 1,
     }  # fmt: skip
     domains: ClassVar[Mapping[str, str]] = {
-        "photo": "rgb", "pose": "rig", "bright": "brightness=1", "dim": "brightness=0.3", "trousers": "clothes=trousers",
-        "skirt": "clothes=skirt", "front": "heading=0", "back": "heading=180",
+        "photo": "rgb", "pose": "rig", "bright": "brightness=1", "dim": "brightness=0.35",
+        "trousers": "clothes=trousers", "skirt": "clothes=skirt", "front": "heading=0", "back": "heading=180",
     }  # fmt: skip
     edits: ClassVar[Mapping[str, str]] = {
         "put on a skirt": "clothes=skirt", "put on shorts": "clothes=shorts", "put on a jacket": "clothes=jacket",
         "make the top red": "top=red", "make the top blue": "top=blue", "turn around": "heading=180",
-        "face the camera": "heading=0", "dim the light": "brightness=0.3", "turn up the light": "brightness=1",
+        "face the camera": "heading=0", "dim the light": "brightness=0.35", "turn up the light": "brightness=1",
         "do the twist": "dance=twist", "do the robot": "dance=robot", "go to the theatre": "background=theatre",
-        "go to the gym": "background=gym", "give them an afro": "hair_style=afro", "tie the hair in a bun": "hair_style=bun",
+        "go to the gym": "background=gym", "give them an afro": "hair_style=afro",
+        "tie the hair in a bun": "hair_style=bun",
     }  # fmt: skip
 
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:

@@ -8,8 +8,8 @@ have four angles each, in degrees, from hanging straight down:
 - `twist`: first of all, about the limb's own axis, outwards;
 - `bend`: of the elbow (the forearm goes forwards, or where twist turns it to) or the knee (the shin goes back).
 
-A dance that `alternates` does on the left what it did on the right half a cycle before: then the pose half a cycle later
-is the mirrored pose.
+A dance of ALTERNATE does on the left what it did on the right half a cycle before, so that the pose half a cycle later
+is the mirrored one.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ TWIST = {
     "chest_roll": wave(0, (8, 1, 90)), "head_yaw": wave(0, (20, 1, 0)),
 }  # fmt: skip
 WAVE = {
-    **alternating("leg", flex=wave(8, (6, 2, 0)), abduct=wave(9, (7, 1, 90)), bend=wave(16, (12, 2, 0)), twist=wave(10)),
+    **alternating("leg", flex=wave(8, (6, 2, 0)), abduct=wave(9, (7, 1, 90)), bend=wave(16, (12, 2, 0)), twist=wave(9)),
     **alternating("arm", abduct=wave(92, (36, 1, 0)), twist=wave(90), bend=wave(38, (38, 1, -80)), flex=wave(6)),
     "chest_roll": wave(0, (12, 1, 30)), "pelvis_roll": wave(0, (7, 1, -130)), "head_roll": wave(0, (14, 1, 60)),
 }  # fmt: skip
@@ -107,12 +107,13 @@ SPIN = {
     "head_yaw": wave(0, (24, 1, 90)), "chest_roll": wave(-4),
 }  # fmt: skip
 KICK = {
-    **alternating("leg", flex=wave(27, (46, 1, 0), (17, 2, 0)), abduct=wave(5), bend=wave(20, (-18, 2, 0)), twist=wave(6)),
+    **alternating("leg", flex=wave(27, (46, 1, 0), (17, 2, 0)), abduct=wave(5), bend=wave(20, (-18, 2, 0))),
     **alternating("arm", flex=wave(0, (34, 1, 180)), abduct=wave(58), bend=wave(22), twist=wave(20)),
     "lift": wave(0.02, (-0.02, 2, 0)), "chest_pitch": wave(9, (5, 2, 0)), "chest_yaw": wave(0, (16, 1, 180)),
 }  # fmt: skip
 DISCO = {
-    **alternating("leg", flex=wave(12, (10, 1, 0)), abduct=wave(14, (4, 1, 0)), bend=wave(20, (20, 1, 0)), twist=wave(16)),
+    **alternating("leg", flex=wave(12, (10, 1, 0)), abduct=wave(14, (4, 1, 0)), bend=wave(20, (20, 1, 0))),
+    **both("leg", twist=wave(16)),
     **one("right", "arm", abduct=wave(84, (64, 1, 0)), flex=wave(12, (-30, 1, 0)), twist=wave(0), bend=wave(10)),
     **one("left", "arm", abduct=wave(50, (6, 1, 0)), flex=wave(-12), twist=wave(-62), bend=wave(98)),
     "pelvis_roll": wave(0, (9, 1, 180)), "chest_roll": wave(0, (12, 1, 0)), "chest_yaw": wave(0, (10, 1, 0)),
@@ -124,7 +125,14 @@ DANCES: Mapping[str, Moves] = {
     "disco": DISCO,
 }  # fmt: skip
 TURNS = {"spin": 1.0}  # whole turns of the dancer in a cycle
-ALTERNATE = ("waltz", "jumping jack", "twist", "wave", "robot", "kick")  # the pose half a cycle later is the mirrored one
+ALTERNATE = (
+    "waltz",
+    "jumping jack",
+    "twist",
+    "wave",
+    "robot",
+    "kick",
+)
 
 
 def coefficients() -> Tensor:

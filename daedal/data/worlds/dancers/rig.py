@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from daedal.data.worlds.dancers.body import DANCER, SKIN
 from daedal.data.worlds.dancers.skeleton import Pose
 from daedal.data.worlds.figure import Figure
-from daedal.data.worlds.scene import Builder
+from daedal.data.worlds.scene import Builder, srgb
 from daedal.data.worlds.vectors import rotation
 
 THICK = 0.036  # metres: about a pixel of 32
@@ -34,17 +32,4 @@ def add_rig(builder: Builder, pose: Pose) -> None:
     figure = Figure(builder, rotation(zero, zero, zero), 0 * pose.middle)
     for (start, end), colour in LIMBS.items():
         one, other = (pose.joint(name)[:, None] for name in (start, end))
-        figure.link(one, other, THICK, _linear(colour), SKIN, instance=DANCER, shape=4.0)
-
-
-def _linear(colour: tuple[float, float, float]) -> tuple[float, float, float]:
-    red, green, blue = colour
-    return red * red, green * green, blue * blue
-
-
-def ends() -> list[tuple[str, str]]:
-    """The pairs of joints that are limbs."""
-    return list(LIMBS)
-
-
-__all__ = ["LIMBS", "Tensor", "add_rig", "ends"]
+        figure.link(one, other, THICK, srgb(*colour), SKIN, instance=DANCER, shape=4.0)

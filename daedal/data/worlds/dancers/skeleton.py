@@ -59,8 +59,8 @@ def measures(values: Mapping[str, Tensor]) -> Measures:
     arm, leg, torso, shoulders, hips, head, build = values["actor"].split(1, 1)
     return Measures(
         upper_arm=0.290 * (1 + 0.14 * arm), forearm=0.260 * (1 + 0.14 * arm), thigh=0.430 * (1 + 0.14 * leg),
-        shin=0.430 * (1 + 0.14 * leg), torso=0.500 * (1 + 0.12 * torso), shoulders=0.350 * (1 + 0.18 * shoulders),
-        hips=0.190 * (1 + 0.25 * hips), head=0.275 * (1 + 0.14 * head), build=1 + 0.32 * build,
+        shin=0.430 * (1 + 0.14 * leg), torso=0.490 * (1 + 0.12 * torso), shoulders=0.350 * (1 + 0.18 * shoulders),
+        hips=0.190 * (1 + 0.25 * hips), head=0.300 * (1 + 0.14 * head), build=1 + 0.32 * build,
     )  # fmt: skip
 
 

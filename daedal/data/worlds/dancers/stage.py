@@ -15,12 +15,12 @@ from daedal.data.worlds.scene import PLANE, Builder, Camera, Light
 STAGES = {
     "studio": ((0.62, 0.68, 0.74), (0.62, 0.68, 0.74), 0.0, (0.52, 0.54, 0.58), (0.52, 0.54, 0.58), 0.0),
     "theatre": ((0.50, 0.10, 0.13), (0.30, 0.05, 0.09), 2.3, (0.60, 0.42, 0.26), (0.50, 0.34, 0.20), 2.0),
-    "club": ((0.22, 0.16, 0.36), (0.30, 0.20, 0.48), 0.9, (0.20, 0.18, 0.30), (0.55, 0.42, 0.75), 1.5),
+    "club": ((0.36, 0.30, 0.58), (0.42, 0.36, 0.68), 0.9, (0.28, 0.25, 0.42), (0.62, 0.52, 0.82), 1.5),
     "gym": ((0.86, 0.82, 0.66), (0.86, 0.82, 0.66), 0.0, (0.80, 0.60, 0.34), (0.70, 0.50, 0.27), 3.2),
 }
 WALL = -1.6  # metres behind the dancer
-NEAR, FAR = 3.9, 5.3  # metres to the camera
-EYE, AIM, FOCAL = 1.30, 1.03, 3.60
+NEAR, FAR = 4.0, 5.0  # metres to the camera
+EYE, AIM, FOCAL = 1.30, 1.04, 3.68
 DEGREE = 3.14159265 / 180
 
 
@@ -65,7 +65,7 @@ def light(values: Mapping[str, Tensor]) -> Light:
     black = vector(zero, 0.0, 0.0)
     return Light(
         sun=vector(0.72 * azimuth.sin(), 0.69397406, 0.72 * azimuth.cos()),
-        sun_colour=strength * vector(zero + 0.95, 0.90, 0.82), sun_width=zero,
+        sun_colour=strength * vector(zero + 1.05, 0.99, 0.90), sun_width=zero,
         sky=strength * vector(zero + 0.36, 0.37, 0.40), ground=strength * vector(zero + 0.20, 0.19, 0.18),
         lamp=none[:, :, None].expand(-1, -1, 3), lamp_colour=none[:, :, None].expand(-1, -1, 3), lamp_reach=none,
         fog=zero, fog_colour=black, low=black, high=black, studio=zero + 1,

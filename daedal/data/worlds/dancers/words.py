@@ -1,8 +1,8 @@
 """Sentences about dancers, and the facts in them.
 
-Each word of a factor has a phrase that occurs in the sentence if and only if it holds. Left and right are the picture's.
+Each word of a fact has a phrase that occurs in the sentence if and only if it holds. Left and right are the picture's.
 
->>> facts = parse("A tall slim dancer with short black hair in a red top and blue trousers does the twist, facing left.")
+>>> facts = parse("A tall dancer with short black hair in a red top and blue trousers does the twist, facing left.")
 >>> facts["height"], facts["top"], facts["dance"], facts["heading"], facts["brightness"]
 ('tall', 'red', 'twist', 'left', 'bright')
 """
@@ -20,30 +20,29 @@ from daedal.data.worlds.dancers.dances import DANCES
 from daedal.data.worlds.dancers.skeleton import measures
 from daedal.data.worlds.dancers.stage import STAGES
 
-DOES = dict(
-    zip(
-        DANCES,
-        (
-            "does the waltz", "does jumping jacks", "does the twist", "does the wave", "does the robot", "does a spin",
-            "does high kicks", "does the disco",
-        ),
-        strict=True,
-    )
-)  # fmt: skip
-WORN = dict(zip(CLOTHES, ("top and {} trousers", "top and {} shorts", "top and a {} skirt", "jacket and {} trousers"), strict=True))
-STYLES = dict(zip(HAIR_STYLES, ("with short", "with long", "in a ponytail", "in a bun", "in an afro"), strict=True))
+DOES = {
+    "waltz": "the waltz", "jumping jack": "jumping jacks", "twist": "the twist", "wave": "the wave",
+    "robot": "the robot", "spin": "a spin", "kick": "high kicks", "disco": "the disco",
+}  # fmt: skip
+WORN = {
+    "trousers": "top and {} trousers", "shorts": "top and {} shorts", "skirt": "top and a {} skirt",
+    "jacket": "jacket and {} trousers",
+}  # fmt: skip
+STYLES = {
+    "short": "with short", "long": "with long", "ponytail": "in a ponytail", "bun": "in a bun", "afro": "in an afro",
+}  # fmt: skip
 # Of each fact the words and their phrases, in ascending order of its value. Without a phrase a word is what a sentence
 # means that is silent about the fact.
 PHRASES: dict[str, dict[str, str]] = {
     "height": {"short": "A short", "average": "", "tall": "A tall"},
     "build": {"slim": "slim", "average": "", "sturdy": "sturdy"},
     "skin": {"light": "light-skinned", "brown": "brown-skinned", "dark": "dark-skinned"},
-    "hair_style": STYLES,
+    "hair_style": {name: STYLES[name] for name in HAIR_STYLES},
     "hair_colour": {name: f"{name} hair" for name in HAIR_NAMES},
     "top": {name: f"in an {name}" if name == "orange" else f"in a {name}" for name in COLOURS},
     "trousers": {name: f"and (?:an? )?{name} (?:trousers|shorts|skirt)" for name in COLOURS},
-    "clothes": {"trousers": "top and [a-z]+ trousers", "shorts": "shorts", "skirt": "skirt", "jacket": "jacket"},
-    "dance": DOES,
+    "clothes": {name: "top and [a-z]+ trousers" if name == "trousers" else name for name in CLOTHES},
+    "dance": {name: f"does {DOES[name]}" for name in DANCES},
     "tempo": {"slow": "slowly", "medium": "", "fast": "fast"},
     "heading": {"away": "facing away", "left": "facing left", "front": "", "right": "facing right"},
     "background": {name: f"in (?:a|the) {name}" for name in STAGES},
@@ -51,14 +50,14 @@ PHRASES: dict[str, dict[str, str]] = {
     "brightness": {"dim": "in dim light", "bright": ""},
 }
 BOUNDS: dict[str, tuple[float, ...]] = {
-    "height": (1.66, 1.75),
+    "height": (1.68, 1.77),
     "build": (0.89, 1.11),
     "skin": (0.35, 0.7),
     "hair_colour": (0.125, 0.375, 0.625, 0.875),
     "tempo": (0.45, 0.75),
     "heading": (-145, -35, 35, 145),
     "light": (-20, 20),
-    "brightness": (0.5,),
+    "brightness": (0.55,),
 }
 HEADINGS = (0, 1, 2, 3, 0)  # the word of each part of the circle
 
