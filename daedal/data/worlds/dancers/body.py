@@ -31,7 +31,7 @@ class Body:
         self.builder, self.size, self.pose, self.worn = builder, size, pose, worn
         self.build = size.build[:, 0]
 
-    def capsule(self, start: Tensor, end: Tensor, frame: Tensor, radius: Any, colour: Any, stencil: int, **more: Any):
+    def capsule(self, start: Tensor, end: Tensor, frame: Tensor, radius: Any, colour: Any, stencil: Any, **more: Any):
         """From point to point (n, 3), which lie along the frame's y."""
         radius = radius + 0 * self.build
         half = length(start - end) / 2 / radius
@@ -40,7 +40,7 @@ class Body:
             CAPSULE, (start + end) / 2, axes, colour=colour, stencil=stencil, instance=DANCER, shape=half, **more
         )
 
-    def ellipsoid(self, origin: Tensor, frame: Tensor, place: Any, half: Any, colour: Any, stencil: int, **more: Any):
+    def ellipsoid(self, origin: Tensor, frame: Tensor, place: Any, half: Any, colour: Any, stencil: Any, **more: Any):
         """At a place of a frame whose origin is a point (n, 3), with half sizes along the frame's axes."""
         at, size = self.builder.vector(place), self.builder.vector(half)
         centre = origin + apply(frame, at)
@@ -136,7 +136,7 @@ def add_head(body: Body, style: Tensor) -> None:
         """In the head's half sizes, from its middle."""
         return wide * x, high - half + half * y, deep * z
 
-    def add(place: Any, size: Any, colour: Any, stencil: int, **more: Any) -> None:
+    def add(place: Any, size: Any, colour: Any, stencil: Any, **more: Any) -> None:
         x, y, z = size
         body.ellipsoid(neck, pose.head, at(*place), (wide * x, half * y, deep * z), colour, stencil, **more)
 

@@ -125,14 +125,7 @@ DANCES: Mapping[str, Moves] = {
     "disco": DISCO,
 }  # fmt: skip
 TURNS = {"spin": 1.0}  # whole turns of the dancer in a cycle
-ALTERNATE = (
-    "waltz",
-    "jumping jack",
-    "twist",
-    "wave",
-    "robot",
-    "kick",
-)
+ALTERNATE = ("waltz", "twist", "wave", "robot", "kick")
 
 
 def coefficients() -> Tensor:
