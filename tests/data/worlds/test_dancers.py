@@ -342,7 +342,7 @@ def test_every_word_is_said_and_read():
 
 def test_a_caption_reads_well():
     fixed = {"skin": 0, "hair_colour": 0, "hair_style": 0, "top": 1, "trousers": 4, "clothes": 0, "dance": 2}
-    more = {"tempo": 0.6, "heading": -90, "background": 1, "light": 0, "brightness": 1, "actor": 0}
+    more = {"heading": -90, "background": 1, "light": 0, "brightness": 1, "actor": 0}
     assert WORLD.caption(people(1, **fixed, **more)) == [
         "A light-skinned dancer with short black hair in an orange top and blue trousers "
         "does the twist in the theatre, facing left."

@@ -50,7 +50,7 @@ class Dancers(World):
         ),
         Factor("clothes", "what is worn; a jacket goes with trousers", choices=CLOTHES),
         Factor("dance", "what is danced", choices=tuple(DANCES)),
-        Factor("tempo", "cycles of the dance a second, in a clip", 0.3, 0.9),
+        Factor("tempo", "cycles of the dance a second, which only a clip shows", 0.3, 0.9, shown=False),
         Factor("phase", "where in the dance the still is, in cycles"),
         Factor("heading", "degrees that the dancer faces to the picture's right; 180: away", -180, 180),
         Factor("distance", "metres from the camera", NEAR, FAR),

@@ -43,9 +43,8 @@ PHRASES: dict[str, dict[str, str]] = {
     "trousers": {name: f"and (?:an? )?{name} (?:trousers|shorts|skirt)" for name in COLOURS},
     "clothes": {name: "top and [a-z]+ trousers" if name == "trousers" else name for name in CLOTHES},
     "dance": {name: f"does {DOES[name]}" for name in DANCES},
-    "tempo": {"slow": "slowly", "medium": "", "fast": "fast"},
     "heading": {"away": "facing away", "left": "facing left", "front": "", "right": "facing right"},
-    "background": {name: f"in (?:a|the) {name}" for name in STAGES},
+    "background": {name: f"in the {name}" for name in STAGES},
     "light": {"left": "lit from the left", "front": "", "right": "lit from the right"},
     "brightness": {"dim": "in dim light", "bright": ""},
 }
@@ -54,7 +53,6 @@ BOUNDS: dict[str, tuple[float, ...]] = {
     "build": (0.89, 1.11),
     "skin": (0.35, 0.7),
     "hair_colour": (0.125, 0.375, 0.625, 0.875),
-    "tempo": (0.45, 0.75),
     "heading": (-145, -35, 35, 145),
     "light": (-20, 20),
     "brightness": (0.55,),
@@ -86,8 +84,7 @@ def sentence(fact: Mapping[str, str]) -> str:
     hair = f"{say['hair_style']} {say['hair_colour']}" if style in ("short", "long") else ""
     hair = hair or f"with {say['hair_colour']} {say['hair_style']}"
     worn = f"{say['top']} {WORN[fact['clothes']].format(fact['trousers'])}".replace("a orange", "an orange")
-    doing = " ".join(part for part in (say["dance"], say["tempo"], f"in the {fact['background']}") if part)
-    first = " ".join(part for part in (*who, hair, worn, doing) if part)
+    first = " ".join(part for part in (*who, hair, worn, say["dance"], say["background"]) if part)
     return ", ".join([first, *(say[name] for name in ("heading", "light", "brightness") if say[name])]) + "."
 
 
