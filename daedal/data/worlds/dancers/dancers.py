@@ -71,7 +71,7 @@ class Dancers(World):
     }  # fmt: skip
     edits: ClassVar[Mapping[str, str]] = {
         "put on a skirt": "clothes=skirt", "put on shorts": "clothes=shorts", "put on a jacket": "clothes=jacket",
-        "make the top red": "top=red", "make the top blue": "top=blue", "turn around": "heading=180",
+        "make the top red": "top=red", "make the top blue": "top=blue", "turn away": "heading=180",
         "face the camera": "heading=0", "dim the light": "brightness=0.35", "turn up the light": "brightness=1",
         "do the twist": "dance=twist", "do the robot": "dance=robot", "go to the theatre": "background=theatre",
         "go to the gym": "background=gym", "give them an afro": "hair_style=afro",
