@@ -27,6 +27,7 @@ CASES = {  # world, size, shadows: pictures a second asked for
     ("portraits", 32, False): 500,
     ("portraits", 64, True): 100,
     ("portraits", 32, True): 300,
+    ("dancers", 32, True): 200,
     ("street", 64, True): 50,
     ("street", 32, True): 150,
 }
@@ -36,10 +37,10 @@ def scene_of(world: str, index: torch.Tensor) -> Scene:
     """The scenes of these indices."""
     if world == "street":
         return street(index)
-    from daedal.data.worlds.portraits import Portraits
+    from daedal.data.worlds.catalogue import find_world
 
-    portraits = Portraits()
-    return portraits.scene(portraits.draw(index))
+    found = find_world(world)
+    return found.scene(found.draw(index))
 
 
 def work(world: str, size: int, shadows: bool, batches: int, first: int = 0) -> None:

@@ -130,6 +130,11 @@ NAMED: dict[str, NamedSource] = {
         "daedal.data.worlds.dataset:portraits",
         "Rendered heads, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
     ),
+    "dancers": _named(
+        _world,
+        "daedal.data.worlds.dataset:dancers",
+        "Rendered dancers, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
+    ),
     "language:toy": _named(_language, "daedal.data.language.corpus:read"),
 }
 TEXTS = _named(_text_files, "daedal.data.texts:read")

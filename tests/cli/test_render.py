@@ -40,7 +40,7 @@ def test_the_answer_for_programs_and_for_people(daedal, tmp_path):
 WRONG = {
     "render": "'WORLD' is missing its value",
     "render blobs": "Say where to, such as --out blobs.",
-    "render blob --out out": "'blob' is no world; the worlds are portraits, blobs. Did you mean 'blobs'?",
+    "render blob --out out": "'blob' is no world; the worlds are portraits, dancers, blobs. Did you mean 'blobs'?",
     "render blobs --out out --layout class": "'class' is no layout; there are images, classes, ",
     "render blobs --out out --also mask": "'mask' is no truth; there are masks, instances, ",
     "render blobs --out out --size 7": "'size' of a world must be at least 8 pixels; got '7'.",
@@ -165,7 +165,8 @@ def test_the_page_has_the_factors_layouts_and_truths_that_there_are(monkeypatch)
     page = worlds_page.PAGE.read_text()
     assert worlds_page.updated(page) == page, "write it anew: python -m daedal.cli.worlds_page"
     for name in catalogue.WORLDS:
+        section = page.split(f"<!-- factors of {name} -->")[1].split("<!-- end -->")[0]
         for factor in catalogue.find_world(name).factors:
-            (row,) = [line for line in page.splitlines() if line.startswith(f"| `{factor.name}` |")]
+            (row,) = [line for line in section.splitlines() if line.startswith(f"| `{factor.name}` |")]
             assert all(choice in row for choice in factor.choices)
             assert factor.meaning in row
