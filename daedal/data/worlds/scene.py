@@ -29,7 +29,7 @@ from daedal.data.worlds.vectors import cross, length, unit_vector
 
 KINDS = ("none", "plane", "box", "ellipsoid", "cone", "capsule")
 NONE, PLANE, BOX, ELLIPSOID, CONE, CAPSULE = range(len(KINDS))
-TEXTURES = ("plain", "noise", "stripes", "checks", "windows", "road", "bark", "fabric", "strands")
+TEXTURES = ("plain", "noise", "stripes", "checks", "windows", "road", "bark", "fabric", "strands", "homes")
 CLIPS = 2  # of one primitive
 NO_CLIP = (0.0, 0.0, 0.0, 1.0)
 
