@@ -13,7 +13,7 @@ from daedal.data.worlds.streets.site import PEOPLE, PERSON, Site, chosen, point
 SIZE = 1.22  # times life
 # Places at the beginning: x, how much it varies, the least distance ahead, how much that varies
 PLACES = (
-    (4.8, 0.5, 6.0, 1.2), (-4.6, -0.5, 9.5, 1.5), (5.4, 0.8, 8.6, 1.4), (-4.6, -0.8, 12.2, 1.6),
+    (4.8, 0.4, 6.3, 1.2), (-4.6, -0.4, 11.0, 1.5), (5.4, 0.8, 8.6, 1.4), (-4.6, -0.8, 13.2, 1.6),
     (4.7, 0.6, 11.4, 1.6), (-4.7, -0.8, 15.5, 2.0), (4.8, 1.0, 15.0, 3.0), (-4.8, -1.0, 20.0, 4.0),
 )  # fmt: skip
 LATER = 7.0  # metres between those whom a clip meets later

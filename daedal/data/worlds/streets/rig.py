@@ -7,12 +7,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, NO_CLIP, TEXTURES, Bodies, Scene, srgb
+from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, TEXTURES, Bodies, Scene, srgb
 from daedal.data.worlds.streets.site import CLASSES, LIGHT
 
 COLOURS = {  # of the classes
     "sky": (0.0, 0.0, 0.0), "road": (0.36, 0.36, 0.38), "mark": (0.90, 0.90, 0.86), "kerb": (0.76, 0.76, 0.74),
-    "pavement": (0.64, 0.60, 0.56), "ground": (0.42, 0.46, 0.30), "building": (0.72, 0.60, 0.50),
+    "pavement": (0.64, 0.60, 0.56), "building": (0.72, 0.60, 0.50),
     "tree": (0.26, 0.44, 0.18), "car": (0.30, 0.42, 0.66), "person": (0.86, 0.50, 0.34), "light": (0.98, 0.90, 0.50),
     "pole": (0.26, 0.27, 0.29), "water": (0.16, 0.46, 0.54), "aircraft": (0.86, 0.87, 0.90),
     "smoke": (0.22, 0.21, 0.21),
@@ -29,7 +29,6 @@ def coarse(scene: Scene) -> Scene:
         bodies,
         kind=torch.where(round_, BOX, bodies.kind),
         axes=_blocks(bodies),
-        clip=bodies.clip.new_tensor(NO_CLIP).expand_as(bodies.clip),
         colour=colour,
         second=colour,
         texture=torch.full_like(bodies.texture, TEXTURES.index("plain")),

@@ -14,10 +14,10 @@ from daedal.data.worlds.scene import Builder, srgb
 from daedal.data.worlds.streets import air, drive
 
 CLASSES = (
-    "sky", "road", "mark", "kerb", "pavement", "ground", "building", "tree", "car", "person", "light", "pole", "water",
+    "sky", "road", "mark", "kerb", "pavement", "building", "tree", "car", "person", "light", "pole", "water",
     "aircraft", "smoke",
 )  # fmt: skip
-SKY, ROAD, MARK, KERB, PAVEMENT, GROUND, BUILDING, TREE, CAR, PERSON, LIGHT, POLE, WATER, AIRCRAFT, SMOKE = range(15)
+SKY, ROAD, MARK, KERB, PAVEMENT, BUILDING, TREE, CAR, PERSON, LIGHT, POLE, WATER, AIRCRAFT, SMOKE = range(14)
 
 # Ids: the first of each sort of thing; what is all of one piece, such as the road, has its class as id.
 CARS, PEOPLE, TREES, SIGNALS, LAMPS, BUILDINGS, TSUNAMI, FALLING = 100, 200, 300, 400, 500, 600, 700, 800
