@@ -10,7 +10,10 @@ from daedal.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from daedal.data.worlds.world import World
 
-WORLDS = {"portraits": "daedal.data.worlds.portraits:Portraits"}  # name -> module:class
+WORLDS = {  # name -> module:class
+    "portraits": "daedal.data.worlds.portraits:Portraits",
+    "streets": "daedal.data.worlds.streets:Streets",
+}
 
 
 def check_world(name: str) -> None:

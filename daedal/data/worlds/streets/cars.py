@@ -19,10 +19,10 @@ WHITE, RED = srgb(1.0, 0.97, 0.86), srgb(0.95, 0.10, 0.08)
 # Places at the beginning: x, the least distance ahead, how much it varies, and the speed towards -z
 PLACES = (
     (-LANE, 10.0, 4.0, -9.0), (LANE, 8.5, 3.5, 9.0), (LANE, 20.0, 5.0, 9.5), (-LANE, 22.0, 5.0, -9.0),
-    (4.1, 15.0, 4.0, 0.0), (-4.1, 17.0, 4.0, 0.0), (-LANE, 35.0, 6.0, -9.0), (LANE, 34.0, 6.0, 10.0),
-    (4.1, 27.0, 4.0, 0.0), (-LANE, 49.0, 6.0, -9.0),
+    (3.9, 15.0, 4.0, 0.0), (-3.9, 17.0, 4.0, 0.0), (-LANE, 35.0, 6.0, -9.0), (LANE, 34.0, 6.0, 10.0),
+    (3.9, 27.0, 4.0, 0.0), (-LANE, 49.0, 6.0, -9.0),
 )  # fmt: skip
-COMING = 14.0  # metres between the cars that come later in a clip
+COMING = 18.0  # metres between the cars that come later in a clip
 PARKED = 23.0  # and between those that are parked along the way
 LONG, WIDE = 2.1, 0.94  # half metres
 
@@ -45,7 +45,7 @@ def later(site: Site) -> tuple[tuple[float, float, float, float], ...]:
     parked = int(SPEED * LONGEST / PARKED) + 1
     return (
         *((-LANE, 66 + COMING * k, 4.0, -9.0) for k in range(coming)),
-        *((4.1 * (1 - 2 * (k % 2)), 46 + PARKED * k, 6.0, 0.0) for k in range(parked)),
+        *((3.9 * (1 - 2 * (k % 2)), 46 + PARKED * k, 6.0, 0.0) for k in range(parked)),
     )
 
 

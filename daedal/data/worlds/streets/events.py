@@ -25,7 +25,7 @@ def add_tsunami(site: Site) -> None:
     z = wave_front(site)
     swell = 1 + 0.04 * (2.2 * site.time).sin()
     thing: dict[str, Any] = {"stencil": WATER, "instance": TSUNAMI, "where": site.values["event"] == 1}
-    foam: dict[str, Any] = {"colour": FOAM, "second": SPRAY, "texture": "noise", **thing}
+    foam: dict[str, Any] = {"colour": FOAM, "second": SPRAY, "texture": "noise", "glow": site.lit(0.3, 0.02), **thing}
     add = site.builder.add
     add(
         CONE, point(z, 0, 0, z - THICK), _across(HIGH * swell, z * 0 + THICK), shape=1.0, colour=SEA, second=SPRAY,
@@ -38,7 +38,7 @@ def add_tsunami(site: Site) -> None:
     add(CAPSULE, point(z, 0, 0.4, z + 0.3), _across(1.3 + 0 * z, 2.0 + 0 * z), shape=1.0, scale=(2, 30, 2), **foam)
     for k in range(12):
         x = -11 + 2 * k + 1.2 * u[:, k, 0]
-        top, size = k % 3 > 0, 0.7 + 0.9 * u[:, k, 1]
+        top, size = k % 3 > 0, 0.8 + 1.4 * u[:, k, 1]
         place = (x, HIGH * swell * 0.95 + 0.3 * size, z - THICK + 2.4) if top else (x, 0.9, z + 0.8)
         add(ELLIPSOID, place, (size * 1.2, size, size), scale=(2, 2, 2), **foam)
 
@@ -87,5 +87,5 @@ def add_aircraft(site: Site) -> None:
 
 def aircraft_place(site: Site, side: Tensor, u: Tensor) -> Tensor:
     """The middle of the aircraft, (n, 3)."""
-    start = point(u, -1.5 + 4 * (u - 0.5), 19.5, -41.0)
+    start = point(u, -1.5 + 4 * (u - 0.5), 17.0, -43.0)
     return start + site.time[:, None] * point(u, ASIDE * side, -SINKING, -FLYING)

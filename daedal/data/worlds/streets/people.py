@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from daedal.data.worlds.scene import CAPSULE, ELLIPSOID, segment, srgb
+from daedal.data.worlds.scene import CAPSULE, ELLIPSOID, segment
 from daedal.data.worlds.streets.ground import KERB_HEIGHT
 from daedal.data.worlds.streets.site import PEOPLE, PERSON, Site, chosen, point
 
@@ -14,9 +14,9 @@ SIZE = 1.22  # times life
 # Places at the beginning: x, how much it varies, the least distance ahead, how much that varies
 PLACES = (
     (4.8, 0.4, 6.3, 1.2), (-4.6, -0.4, 11.0, 1.5), (5.4, 0.8, 8.6, 1.4), (-4.6, -0.8, 13.2, 1.6),
-    (4.7, 0.6, 11.4, 1.6), (-4.7, -0.8, 15.5, 2.0), (4.8, 1.0, 15.0, 3.0), (-4.8, -1.0, 20.0, 4.0),
+    (5.1, 0.6, 11.4, 1.6), (-5.1, -0.8, 15.5, 2.0), (5.1, 0.7, 15.0, 3.0), (-5.1, -0.7, 20.0, 4.0),
 )  # fmt: skip
-LATER = 7.0  # metres between those whom a clip meets later
+LATER = 10.0  # metres between those whom a clip meets later
 COATS = (
     (0.82, 0.14, 0.14), (0.94, 0.76, 0.12), (0.14, 0.36, 0.78), (0.92, 0.92, 0.94), (0.16, 0.56, 0.36),
     (0.90, 0.45, 0.12), (0.80, 0.30, 0.56), (0.14, 0.15, 0.18),
@@ -25,13 +25,12 @@ TROUSERS = ((0.12, 0.14, 0.22), (0.10, 0.10, 0.11), (0.28, 0.22, 0.18), (0.20, 0
 SKINS = ((0.94, 0.76, 0.64), (0.78, 0.56, 0.42), (0.46, 0.30, 0.22))
 HAIRS = ((0.10, 0.08, 0.08), (0.36, 0.22, 0.12), (0.80, 0.64, 0.34), (0.60, 0.60, 0.60))
 WALK, STRIDE = 1.25, 1.5  # metres a second, and of two steps
-HAIR = srgb(0.1, 0.1, 0.1)
 
 
 def add_people(site: Site) -> None:
     """As many of the places are taken as `people` says; which, the street says."""
     more = int((site.length - 26) / LATER) if site.length > 100 else 0
-    places = PLACES + tuple((4.7 - 9.4 * (k % 2), 0.9 - 1.8 * (k % 2), 26 + LATER * k, 4.0) for k in range(more))
+    places = PLACES + tuple((5.1 - 10.2 * (k % 2), 0.7 - 1.4 * (k % 2), 26 + LATER * k, 4.0) for k in range(more))
     u = site.draw("people", len(places), 9)
     for k, (x, aside, least, further) in enumerate(places):
         way = 1 - 2 * (u[:, k, 2] < 0.5).to(u.dtype)
