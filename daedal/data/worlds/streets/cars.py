@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from daedal.data.worlds.scene import BOX, CONE, srgb
+from daedal.data.worlds.scene import BOX, CONE, Bodies, srgb
 from daedal.data.worlds.streets.drive import LANE, LONGEST, SPEED
-from daedal.data.worlds.streets.site import CAR, CARS, LIGHT, SEEN, Site, chosen, point
+from daedal.data.worlds.streets.site import CAR, CARS, LIGHT, Site, chosen
 
 PAINTS = (
     (0.80, 0.12, 0.10), (0.12, 0.26, 0.62), (0.90, 0.90, 0.90), (0.16, 0.17, 0.19), (0.66, 0.68, 0.70),
@@ -22,54 +22,47 @@ PLACES = (
     (3.9, 15.0, 4.0, 0.0), (-3.9, 17.0, 4.0, 0.0), (-LANE, 35.0, 6.0, -9.0), (LANE, 34.0, 6.0, 10.0),
     (3.9, 27.0, 4.0, 0.0), (-LANE, 49.0, 6.0, -9.0),
 )  # fmt: skip
-COMING = 18.0  # metres between the cars that come later in a clip
-PARKED = 23.0  # and between those that are parked along the way
+COMING, PARKED = 18.0, 23.0  # metres between the cars that a clip meets later: those that come, and those parked
+LATER = sorted(
+    [(-LANE, 66 + COMING * k, 4.0, -9.0) for k in range(int((9 + SPEED) * LONGEST / COMING))]
+    + [(3.9 * (1 - 2 * (k % 2)), 46 + PARKED * k, 6.0, 0.0) for k in range(int(SPEED * LONGEST / PARKED) + 1)],
+    key=lambda place: place[1],  # so that stills have the first of them
+)
 LONG, WIDE = 2.1, 0.94  # half metres
 
 
-def add_cars(site: Site) -> None:
+def cars(site: Site) -> Bodies:
     """As many of the places are taken as `traffic` says; which, the street says."""
-    places = PLACES + later(site)
-    u = site.draw("cars", len(places), 4)
-    for k, (x, least, more, speed) in enumerate(places):
-        z = -(least + more * u[:, k, 0]) - speed * site.time
-        where = (u[:, k, 3] < site.values["traffic"]) & site.near(z)
-        _add_car(site, x, z, speed < 0 or x < 0, u[:, k], CARS + k, where)
+    places = [place for place in (*PLACES, *LATER) if place[1] < site.length]
+    site = site.many(len(places))
+    u, table = site.draw("cars", 4), site.table(places)
+    x, speed = table[:, 0], table[:, 3]
+    z = -(table[:, 1] + table[:, 2] * u[:, 0]) - speed * site.time
+    where = (u[:, 3] < site.values["traffic"]) & site.near(z)
+    _add_car(site, x, z, (x < 0).to(z.dtype), u, where)
+    return site.bodies()
 
 
-def later(site: Site) -> tuple[tuple[float, float, float, float], ...]:
-    """The places of clips: what is still far away at the beginning."""
-    if site.length <= SEEN:
-        return ()
-    coming = int((9 + SPEED) * LONGEST / COMING)
-    parked = int(SPEED * LONGEST / PARKED) + 1
-    return (
-        *((-LANE, 66 + COMING * k, 4.0, -9.0) for k in range(coming)),
-        *((3.9 * (1 - 2 * (k % 2)), 46 + PARKED * k, 6.0, 0.0) for k in range(parked)),
-    )
-
-
-def _add_car(site: Site, x: float, z: Tensor, facing: bool, u: Tensor, instance: int, where: Tensor) -> None:
-    """A car of which we see the front (`facing`) or the rear; both ends that we see have their lights at z + LONG."""
+def _add_car(site: Site, x: Tensor, z: Tensor, facing: Tensor, u: Tensor, where: Tensor) -> None:
+    """Cars of which we see the front (`facing` is 1) or the rear (0); what we see has its lights at z + LONG."""
     paint, van = chosen(PAINTS, u[:, 1]), (u[:, 2] < 0.22).to(z.dtype)
-    thing: dict[str, Any] = {"stencil": CAR, "instance": instance, "where": where}
-    rise, shift = 0.30 + 0.22 * van, (-0.25 if facing else 0.2) * (1 - van)
+    thing: dict[str, Any] = {"instance": CARS + site.slot, "where": where}
+    part: dict[str, Any] = {"stencil": CAR, **thing}
+    rise, cabin = 0.30 + 0.22 * van, 1.08 + 0.72 * van
+    middle = z + (0.2 - 0.45 * facing) * (1 - van)
     add = site.builder.add
-    add(BOX, (x, 0.66, z), (WIDE, 0.34, LONG), colour=site.snowed(paint, 0.35), gloss=0.5, **thing)
-    cabin = 1.08 + 0.72 * van
-    add(BOX, (x, 1.0 + rise, z + shift), (WIDE - 0.10, rise, cabin), colour=GLASS, gloss=0.7, **thing)
-    add(
-        BOX, (x, 1.04 + 2 * rise, z + shift), (WIDE - 0.12, 0.06, cabin - 0.1), colour=site.snowed(paint, 0.95),
-        gloss=0.3, **thing,
-    )  # fmt: skip
+    add(BOX, (x, 0.66, z), (WIDE, 0.34, LONG), colour=site.snowed(paint, 0.35), gloss=0.5, **part)
+    add(BOX, (x, 1.0 + rise, middle), (WIDE - 0.10, rise, cabin), colour=GLASS, gloss=0.7, **part)
+    roof = (WIDE - 0.12, 0.06, cabin - 0.1)
+    add(BOX, (x, 1.04 + 2 * rise, middle), roof, colour=site.snowed(paint, 0.95), gloss=0.3, **part)
     for end in (-1, 1):
-        add(CONE, point(z, x, 0.36, z + 1.3 * end), _axle(site), shape=1.0, colour=TYRE, **thing)
-    colour, glow = (WHITE, site.lit(0.25, 2.5)) if facing else (RED, site.lit(0.35, 1.3))
+        add(CONE, (x, 0.36, z + 1.3 * end), _axle(site), shape=1.0, colour=TYRE, **part)
+    white, red = site.builder.vector(WHITE), site.builder.vector(RED)
+    colour = red + facing[:, None] * (white - red)
+    glow = site.lit(0.35, 1.3) + facing * (site.lit(0.25, 2.5) - site.lit(0.35, 1.3))
     for side in (-1, 1):
-        add(
-            BOX, (x + side * (WIDE - 0.24), 0.78, z + LONG), (0.21, 0.14, 0.05), colour=colour, glow=glow,
-            stencil=LIGHT, instance=instance, where=where,
-        )  # fmt: skip
+        place = (x + side * (WIDE - 0.24), 0.78, z + LONG)
+        add(BOX, place, (0.21, 0.14, 0.05), colour=colour, glow=glow, stencil=LIGHT, **thing)
 
 
 def _axle(site: Site) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, srgb
+from daedal.data.worlds.scene import BOX, CAPSULE, CONE, ELLIPSOID, Bodies, srgb
 from daedal.data.worlds.streets.site import AIRCRAFT, FALLING, SMOKE, TSUNAMI, WATER, Site, point
 from daedal.data.worlds.vectors import apply, rotation
 
@@ -19,9 +19,9 @@ HULL, TRIM, SOOT, FIRE = srgb(0.90, 0.91, 0.93), srgb(0.72, 0.12, 0.14), srgb(0.
 SINKING, FLYING, ASIDE = 1.9, 8.0, 1.2  # metres a second down, away from us, and to the side that it faces
 
 
-def add_tsunami(site: Site) -> None:
+def tsunami(site: Site) -> Bodies:
     """A wall of water from side to side, marbled with foam, with a crest and a foot of foam."""
-    u = site.draw("tsunami", 12, 2)
+    u = site.draw("tsunami", 24).unflatten(1, (12, 2))
     z = wave_front(site)
     swell = 1 + 0.04 * (2.2 * site.time).sin()
     thing: dict[str, Any] = {"stencil": WATER, "instance": TSUNAMI, "where": site.values["event"] == 1}
@@ -41,11 +41,12 @@ def add_tsunami(site: Site) -> None:
         top, size = k % 3 > 0, 0.8 + 1.4 * u[:, k, 1]
         place = (x, HIGH * swell * 0.95 + 0.3 * size, z - THICK + 2.4) if top else (x, 0.9, z + 0.8)
         add(ELLIPSOID, place, (size * 1.2, size, size), scale=(2, 2, 2), **foam)
+    return site.bodies()
 
 
 def wave_front(site: Site) -> Tensor:
     """z of the wave's foot, (n,): it comes nearer, and never over the camera."""
-    start = -(24 + 8 * site.draw("tsunami start", 1, 1)[:, 0, 0])
+    start = -(24 + 8 * site.draw("tsunami start", 1)[:, 0])
     return torch.minimum(start + ROLLING * site.time, site.camera_z - NEAREST)
 
 
@@ -56,9 +57,9 @@ def _across(high: Tensor, thick: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 
-def add_aircraft(site: Site) -> None:
+def aircraft(site: Site) -> Bodies:
     """Nose down and banked, burning, with a trail of smoke behind and above it."""
-    u = site.draw("aircraft", 1, 4)[:, 0]
+    u = site.draw("aircraft", 4)
     side = 1 - 2 * (u[:, 0] < 0.5).to(u.dtype)  # the side that its nose points to
     turn = rotation(-side * (0.25 + 0.5 * u[:, 1]), 0.45 + 0 * side, -side * (0.42 + 0.16 * u[:, 2]))
     middle = aircraft_place(site, side, u[:, 3])
@@ -70,8 +71,8 @@ def add_aircraft(site: Site) -> None:
         axes = turn * torch.tensor(half, dtype=u.dtype, device=u.device)
         site.builder.add(kind, middle + apply(turn, local), axes, **{**plane, **more})
 
-    put(ELLIPSOID, (0, 0, 0), (8.5, 1.15, 1.15), colour=HULL, gloss=0.3)
-    put(BOX, (0.4, -0.3, 0), (1.5, 0.14, 8.0), colour=HULL)  # wings
+    put(ELLIPSOID, (0, 0, 0), (8.5, 1.3, 1.3), colour=HULL, gloss=0.3)
+    put(BOX, (0.4, -0.3, 0), (1.7, 0.16, 8.5), colour=HULL)  # wings
     put(BOX, (-7.2, 0.3, 0), (0.8, 0.10, 2.8), colour=HULL)
     put(BOX, (-7.4, 1.7, 0), (0.9, 1.6, 0.14), colour=TRIM)  # fin
     put(ELLIPSOID, (1.0, -0.9, 4.0), (1.2, 0.55, 0.55), colour=TRIM)  # engines
@@ -83,6 +84,7 @@ def add_aircraft(site: Site) -> None:
             ELLIPSOID, (along, 0.1 * k * k + 0.2, 3.6 - 0.5 * k), (size * 1.5, size, size), colour=SOOT,
             second=srgb(0.34, 0.32, 0.31), texture="noise", scale=(2, 2, 2), stencil=SMOKE,
         )  # fmt: skip
+    return site.bodies()
 
 
 def aircraft_place(site: Site, side: Tensor, u: Tensor) -> Tensor:

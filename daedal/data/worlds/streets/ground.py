@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-
-from daedal.data.worlds.scene import BOX, PLANE, srgb
+from daedal.data.worlds.scene import BOX, PLANE, Bodies, srgb
 from daedal.data.worlds.streets.site import KERB, KERB_AT, MARK, PAVEMENT, ROAD, Site
 
 KERB_HEIGHT, KERB_WIDTH = 0.16, 0.30  # metres
@@ -18,7 +14,7 @@ GRASS, BARE = srgb(0.36, 0.47, 0.25), srgb(0.46, 0.43, 0.36)
 LINE_AT, LINE_WIDTH = 3.65, 0.16
 
 
-def add_ground(site: Site) -> None:
+def ground(site: Site) -> Bodies:
     """Everything that lies on the ground. Planes without end, which are cheap and cast no shadows."""
     site.builder.add(
         PLANE, (0, 0, 0), (1, 1, 1), colour=site.paved(ASPHALT, 0.6), second=site.paved(ASPHALT_TOO, 0.75),
@@ -31,7 +27,8 @@ def add_ground(site: Site) -> None:
             colour=site.paved(PAVED, 0.9), second=site.paved(PAVED_TOO, 0.95), scale=(1.0, 0, 0.8),
             gloss=0.4 * site.wet, stencil=PAVEMENT, instance=PAVEMENT,
         )  # fmt: skip
-    _add_marks(site)
+        _add_line(site, side)
+    return site.bodies()
 
 
 def _add_kerb(site: Site, side: int) -> None:
@@ -45,11 +42,20 @@ def _add_kerb(site: Site, side: int) -> None:
     )  # fmt: skip
 
 
-def _add_marks(site: Site) -> None:
-    mark: dict[str, Any] = {"colour": site.paved(PAINT, 0.5), "stencil": MARK, "instance": MARK}
-    for side in (-1, 1):
-        clips = [(1, 0, 0, LINE_WIDTH / 2), (-1, 0, 0, LINE_WIDTH / 2)]
-        site.builder.add(PLANE, (side * LINE_AT, 0.01, 0), (1, 1, 1), clips=clips, **mark)
-    for k in range(-1, site.slots(DASHES)):
-        z = torch.full_like(site.time, -DASHES * k)
-        site.builder.add(BOX, (0, 0, z), (0.11, 0.015, DASH / 2), where=site.near(z), **mark)
+def _add_line(site: Site, side: int) -> None:
+    clips = [(1, 0, 0, LINE_WIDTH / 2), (-1, 0, 0, LINE_WIDTH / 2)]
+    site.builder.add(
+        PLANE, (side * LINE_AT, 0.01, 0), (1, 1, 1), clips=clips, colour=site.paved(PAINT, 0.5), stencil=MARK,
+        instance=MARK,
+    )  # fmt: skip
+
+
+def dashes(site: Site) -> Bodies:
+    """The broken line in the middle."""
+    site = site.many(site.every(DASHES, 1))
+    z = -DASHES * (site.slot - 1).to(site.time.dtype)
+    site.builder.add(
+        BOX, (0, 0, z), (0.11, 0.015, DASH / 2), where=site.near(z), colour=site.paved(PAINT, 0.5), stencil=MARK,
+        instance=MARK,
+    )  # fmt: skip
+    return site.bodies()

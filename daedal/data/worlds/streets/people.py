@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from daedal.data.worlds.scene import CAPSULE, ELLIPSOID, segment
+from daedal.data.worlds.scene import CAPSULE, ELLIPSOID, Bodies, segment
 from daedal.data.worlds.streets.ground import KERB_HEIGHT
 from daedal.data.worlds.streets.site import PEOPLE, PERSON, Site, chosen, point
 
@@ -16,7 +16,7 @@ PLACES = (
     (4.8, 0.4, 6.3, 1.2), (-4.6, -0.4, 11.0, 1.5), (5.4, 0.8, 8.6, 1.4), (-4.6, -0.8, 13.2, 1.6),
     (5.1, 0.6, 11.4, 1.6), (-5.1, -0.8, 15.5, 2.0), (5.1, 0.7, 15.0, 3.0), (-5.1, -0.7, 20.0, 4.0),
 )  # fmt: skip
-LATER = 10.0  # metres between those whom a clip meets later
+LATER = tuple((5.1 - 10.2 * (k % 2), 0.7 - 1.4 * (k % 2), 26.0 + 10 * k, 4.0) for k in range(13))  # met in clips
 COATS = (
     (0.82, 0.14, 0.14), (0.94, 0.76, 0.12), (0.14, 0.36, 0.78), (0.92, 0.92, 0.94), (0.16, 0.56, 0.36),
     (0.90, 0.45, 0.12), (0.80, 0.30, 0.56), (0.14, 0.15, 0.18),
@@ -27,21 +27,21 @@ HAIRS = ((0.10, 0.08, 0.08), (0.36, 0.22, 0.12), (0.80, 0.64, 0.34), (0.60, 0.60
 WALK, STRIDE = 1.25, 1.5  # metres a second, and of two steps
 
 
-def add_people(site: Site) -> None:
+def people(site: Site) -> Bodies:
     """As many of the places are taken as `people` says; which, the street says."""
-    more = int((site.length - 26) / LATER) if site.length > 100 else 0
-    places = PLACES + tuple((5.1 - 10.2 * (k % 2), 0.7 - 1.4 * (k % 2), 26 + LATER * k, 4.0) for k in range(more))
-    u = site.draw("people", len(places), 9)
-    for k, (x, aside, least, further) in enumerate(places):
-        way = 1 - 2 * (u[:, k, 2] < 0.5).to(u.dtype)
-        z = -(least + further * u[:, k, 1]) + way * WALK * site.time
-        where = (u[:, k, 3] < site.values["people"]) & site.near(z)
-        _add_person(site, x + aside * u[:, k, 0], z, way, u[:, k], PEOPLE + k, where)
+    places = [place for place in PLACES + LATER if place[2] < site.length]
+    site = site.many(len(places))
+    u, table = site.draw("people", 9), site.table(places)
+    way = 1 - 2 * (u[:, 2] < 0.5).to(u.dtype)
+    z = -(table[:, 2] + table[:, 3] * u[:, 1]) + way * WALK * site.time
+    where = (u[:, 3] < site.values["people"]) & site.near(z)
+    _add_person(site, table[:, 0] + table[:, 1] * u[:, 0], z, way, u, where)
+    return site.bodies()
 
 
-def _add_person(site: Site, x: Tensor, z: Tensor, way: Tensor, u: Tensor, instance: int, where: Tensor) -> None:
+def _add_person(site: Site, x: Tensor, z: Tensor, way: Tensor, u: Tensor, where: Tensor) -> None:
     size = SIZE * (0.92 + 0.12 * u[:, 4])
-    thing: dict[str, Any] = {"stencil": PERSON, "instance": instance, "where": where}
+    thing: dict[str, Any] = {"stencil": PERSON, "instance": PEOPLE + site.slot, "where": where}
     coat, legs, skin = chosen(COATS, u[:, 5]), chosen(TROUSERS, u[:, 6]), chosen(SKINS, u[:, 7])
     swing = 0.42 * (6.2832 * (u[:, 8] + WALK * site.time / STRIDE)).sin()
     floor = KERB_HEIGHT - 0.01

@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.scene import CAPSULE, CONE, ELLIPSOID, NONE, segment, srgb
+from daedal.data.worlds.scene import CAPSULE, CONE, ELLIPSOID, NONE, Bodies, segment, srgb
 from daedal.data.worlds.streets.site import TREE, TREES, Site, chosen, point, turned
 
 SPACING = 15.0  # metres from place to place
-AT = 5.7  # metres from the middle of the road
-SLOTS = 16  # the most places on a side
+FIRST, AT = 8.25, 5.7  # metres from the beginning, and from the middle of the road
 BARK, BARK_TOO = srgb(0.34, 0.26, 0.20), srgb(0.22, 0.17, 0.14)
 LEAVES = ((0.26, 0.46, 0.16), (0.34, 0.52, 0.18), (0.20, 0.40, 0.18), (0.42, 0.54, 0.20))
 CROWN = ((0.0, 4.9, 0.0, 1.55), (-0.9, 3.9, 0.3, 1.25), (0.9, 4.0, -0.3, 1.3))  # x, y, z and radius
@@ -22,28 +21,22 @@ BRANCHES = (  # from x, y, z to x, y, z
 )  # fmt: skip
 
 
-def add_trees(site: Site) -> None:
+def trees(site: Site) -> Bodies:
     """Each street has trees at most of the places, at some or at none."""
-    share = 1.4 * site.draw("wood", 1, 1)[:, 0, 0] - 0.3
-    slots = site.slots(SPACING)
-    for side, first in ((-1, 9.0), (1, 7.5)):
-        u = site.draw(f"trees {side}", slots, 6)
-        for k in range(slots):
-            z = -(first + SPACING * k + 6 * u[:, k, 0])
-            where = (u[:, k, 1] < share) & site.near(z)
-            _add_tree(site, side * AT, z, u[:, k], TREES + SLOTS * (side > 0) + k, where)
-
-
-def _add_tree(site: Site, x: float, z: Tensor, u: Tensor, instance: int, where: Tensor) -> None:
-    size, angle = 0.85 + 0.35 * u[:, 2], 6.2832 * u[:, 3]
-    thing: dict[str, Any] = {"stencil": TREE, "instance": instance}
-    bark: dict[str, Any] = {"texture": "bark", "second": BARK_TOO, "scale": (2, 2, 2), **thing}
-    builder = site.builder
-    builder.add(
-        CONE, (x, 1.5 * size, z), (0.24 * size, 1.5 * size, 0.24 * size), shape=0.6, colour=BARK, where=where, **bark
-    )
-    for k in range(len(BRANCHES)):
-        _add_limb(site, k, (torch.full_like(z, x), z, size, angle), chosen(LEAVES, u[:, 4]), where, thing)
+    share = 1.4 * site.draw("wood", 1)[:, 0] - 0.3
+    site, share = site.many(2 * site.every(SPACING)), share.repeat_interleave(2 * site.every(SPACING))
+    u, (k, side) = site.draw("trees", 5), site.pairs()
+    x, z = side * AT, -(FIRST - 0.75 * side + SPACING * k + 6 * u[:, 0])
+    where = (u[:, 1] < share) & site.near(z)
+    thing: dict[str, Any] = {"stencil": TREE, "instance": TREES + site.slot}
+    size = 0.85 + 0.35 * u[:, 2]
+    site.builder.add(
+        CONE, (x, 1.5 * size, z), (0.24 * size, 1.5 * size, 0.24 * size), shape=0.6, colour=BARK, second=BARK_TOO,
+        texture="bark", scale=(2, 2, 2), where=where, **thing,
+    )  # fmt: skip
+    for limb in range(len(BRANCHES)):
+        _add_limb(site, limb, (x, z, size, 6.2832 * u[:, 3]), chosen(LEAVES, u[:, 4]), where, thing)
+    return site.bodies()
 
 
 Root = tuple[Tensor, Tensor, Tensor, Tensor]  # x, z, size and turn of a tree

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from daedal.data.worlds.figure import vector
 from daedal.data.worlds.keyed import BITS, uniform
-from daedal.data.worlds.scene import Builder, srgb
+from daedal.data.worlds.scene import Bodies, Builder, srgb
 from daedal.data.worlds.streets import air, drive
 
 CLASSES = (
@@ -31,47 +32,74 @@ SNOW = srgb(0.94, 0.95, 0.98)
 
 @dataclass(frozen=True)
 class Site:
-    """A batch of n streets at a moment."""
+    """Rows of places along a batch of n streets at a moment: of each street `slots`, one after the other.
 
-    builder: Builder
+    A part of a street, such as its trees, is built for all of its places at once: a row has one tree.
+    """
+
+    builder: Builder  # of n * slots rows, as all that follows
     values: Mapping[str, Tensor]
-    index: Tensor  # (n,) int64: which street
-    time: Tensor  # (n,) seconds
-    camera_z: Tensor  # (n,)
+    index: Tensor  # int64: which street
+    time: Tensor  # seconds
+    camera_z: Tensor
     length: float  # metres of street ahead of its beginning in which small things are built
-    wet: Tensor  # (n,) in [0, 1], as `snow` and `night`
+    wet: Tensor  # in [0, 1], as `snow` and `night`
     snow: Tensor
     night: Tensor
-    winter: Tensor  # (n,) bool
+    winter: Tensor  # bool
+    slots: int = 1
 
     @staticmethod
     def of(values: Mapping[str, Tensor], moment: Tensor | None) -> Site:
         """The streets of these values. Of stills, only what can be seen from the beginning is built."""
         street = values["street"]
         time = torch.zeros_like(street) if moment is None else moment.to(street.dtype)
-        z = drive.pose(values, time)[0]
         wet, snow = air.ground(values)
         return Site(
-            Builder(len(street), device=street.device, dtype=street.dtype), values, street_index(values), time, z,
-            SEEN if moment is None else SEEN + drive.SPEED * drive.LONGEST,
+            _builder(time), {name: values[name] for name in ("traffic", "people", "event")}, street_index(values),
+            time, drive.pose(values, time)[0], SEEN if moment is None else SEEN + drive.SPEED * drive.LONGEST,
             wet, snow, air.night(values), values["season"] == 1,
         )  # fmt: skip
 
-    def draw(self, name: str, slots: int, size: int) -> Tensor:
-        """The streets' own numbers in [0, 1), (n, slots, size): those of a slot are the same however many there are."""
-        return uniform(0, f"streets {name}", self.index, slots * size).to(self.time.dtype).unflatten(1, (slots, size))
+    def many(self, slots: int) -> Site:
+        """So many places of each street."""
 
-    def slots(self, spacing: float) -> int:
-        """How many places there are, one every `spacing` metres."""
-        return int(self.length / spacing) + 1
+        def rows(value: Any) -> Any:
+            return value.repeat_interleave(slots, 0) if isinstance(value, Tensor) else value
+
+        changed = {field.name: rows(getattr(self, field.name)) for field in fields(self)}
+        changed["values"] = {name: rows(value) for name, value in self.values.items()}
+        return Site(**{**changed, "builder": _builder(changed["time"]), "slots": slots})
+
+    def every(self, spacing: float, first: int = 0) -> int:
+        """How many places there are, one every `spacing` metres, with `first` of them before the beginning."""
+        return int(self.length / spacing) + 1 + first
+
+    def draw(self, name: str, size: int) -> Tensor:
+        """The places' own numbers in [0, 1), (rows, size): those of a place are the same however many there are."""
+        streets = self.index[:: self.slots]
+        return uniform(0, f"streets {name}", streets, self.slots * size).to(self.time.dtype).reshape(-1, size)
+
+    @property
+    def slot(self) -> Tensor:
+        """Which place of its street each row is, int64."""
+        return torch.arange(self.slots, device=self.time.device).repeat(len(self.time) // self.slots)
+
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """Of places in pairs, left and right: which pair each row is of, and its side, -1 or 1."""
+        return (self.slot // 2).to(self.time.dtype), (self.slot % 2 * 2 - 1).to(self.time.dtype)
+
+    def table(self, numbers: Sequence[Sequence[float]]) -> Tensor:
+        """(rows, m) of m numbers for each place."""
+        return self.time.new_tensor(numbers).repeat(len(self.time) // self.slots, 1)
 
     def near(self, z: Tensor) -> Tensor:
-        """(n,) bool: whether a small thing at z is there at all."""
+        """Whether a small thing at z is there at all."""
         ahead = self.camera_z - z
         return (ahead < SEEN) & (ahead > -BEHIND)
 
     def snowed(self, colour: Tensor | tuple[float, float, float], share: float) -> Tensor:
-        """Linear light (n, 3) of a colour that snow covers up to a share."""
+        """Linear light (rows, 3) of a colour that snow covers up to a share."""
         colour, weight = self.builder.vector(colour), share * self.snow[:, None]
         return colour + weight * (self.builder.vector(SNOW) - colour)
 
@@ -80,8 +108,23 @@ class Site:
         return self.snowed(self.builder.vector(colour) * (1 - 0.5 * self.wet[:, None]), share)
 
     def lit(self, day: float, at_night: float) -> Tensor:
-        """(n,) how much an artificial light glows."""
+        """How much an artificial light glows, (rows,)."""
         return day + self.night * (at_night - day)
+
+    def bodies(self) -> Bodies:
+        """What was built, of each street (n, slots * k)."""
+        return self.builder.bodies().map(lambda t: t.unflatten(0, (-1, self.slots)).flatten(1, 2))
+
+
+def _builder(like: Tensor) -> Builder:
+    return Builder(len(like), device=like.device, dtype=like.dtype)
+
+
+def joined(parts: Sequence[Bodies]) -> Bodies:
+    """All bodies of the parts."""
+    return Bodies(
+        **{field.name: torch.cat([getattr(part, field.name) for part in parts], 1) for field in fields(Bodies)}
+    )
 
 
 def street_index(values: Mapping[str, Tensor]) -> Tensor:

@@ -9,16 +9,18 @@ from torch import Tensor
 
 from daedal.data.worlds.scene import Scene
 from daedal.data.worlds.streets import air, drive, words
-from daedal.data.worlds.streets.buildings import END, add_buildings
-from daedal.data.worlds.streets.cars import add_cars
-from daedal.data.worlds.streets.events import EVENTS, add_aircraft, add_tsunami
-from daedal.data.worlds.streets.furniture import add_lamps, add_signals, lamp_place, lamps
-from daedal.data.worlds.streets.ground import KERB_HEIGHT, add_ground
-from daedal.data.worlds.streets.people import add_people
-from daedal.data.worlds.streets.plants import add_trees
+from daedal.data.worlds.streets.buildings import END, end_house, houses
+from daedal.data.worlds.streets.cars import cars
+from daedal.data.worlds.streets.events import EVENTS, aircraft, tsunami
+from daedal.data.worlds.streets.furniture import crossings, lamp_heads, lamp_place, lamps, signals
+from daedal.data.worlds.streets.ground import KERB_HEIGHT, dashes, ground
+from daedal.data.worlds.streets.people import people
+from daedal.data.worlds.streets.plants import trees
 from daedal.data.worlds.streets.rig import coarse
-from daedal.data.worlds.streets.site import CLASSES, KERB_AT, Site, point
+from daedal.data.worlds.streets.site import CLASSES, KERB_AT, Site, joined, point
 from daedal.data.worlds.world import Factor, World
+
+PARTS = (ground, dashes, end_house, houses, trees, lamps, signals, crossings, cars, people, tsunami, aircraft)
 
 
 @final
@@ -70,13 +72,9 @@ class Streets(World):
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
         """The scenes of these values; in a clip the camera drives, cars drive and people walk, from the still on."""
         site = Site.of(values, moment)
-        for add in (
-            add_ground, add_buildings, add_trees, add_lamps, add_signals, add_cars, add_people, add_tsunami,
-            add_aircraft,
-        ):  # fmt: skip
-            add(site)
-        light = air.air(values, lamps(site), moment)
-        return Scene(drive.camera(values, site.time), light, site.builder.bodies(), 0 * site.time + 1)
+        bodies = joined([part(site.many(1)) for part in PARTS])
+        light = air.air(values, lamp_heads(site), moment)
+        return Scene(drive.camera(values, site.time), light, bodies, 0 * site.time + 1)
 
     def rig(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
         """The same street in little detail."""
