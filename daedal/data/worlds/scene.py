@@ -175,8 +175,9 @@ class Builder:
         blend_width: Any = 0.1,
         where: Tensor | None = None,
     ) -> int:
-        """One primitive a picture. `axes` (n, 3, 3) or 3 half sizes; `where` (n,) bool: the pictures that have it; a kind
-        may be (n,) int64 where no clips are.
+        """One primitive a picture. `axes` (n, 3, 3) or 3 half sizes; `where` (n,) bool: the pictures that have it.
+
+        A kind may be (n,) int64 where no clips are.
         """
         if len(clips) > CLIPS or (clips and kind == CAPSULE):
             raise ValueError(f"'clips' must be at most {CLIPS}, and none of a capsule; got {len(clips)}.")

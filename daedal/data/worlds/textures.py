@@ -31,7 +31,7 @@ def noise(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     for dx in (0, 1):
         for dy in (0, 1):
             across = (parts[0] if dx else 1 - parts[0]) * (parts[1] if dy else 1 - parts[1])
-            low, high = (_hash(i + dx, j + dy, k + dz) for dz in (0, 1))
+            low, high = (hashed(i + dx, j + dy, k + dz) for dz in (0, 1))
             result = result + across * (low + parts[2] * (high - low))
     return result
 
@@ -40,7 +40,7 @@ def _fade(t: Tensor) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def _hash(i: Tensor, j: Tensor, k: Tensor) -> Tensor:
+def hashed(i: Tensor, j: Tensor, k: Tensor) -> Tensor:
     """Numbers in [0, 1) of lattice points, as float32 has them exactly."""
     h = (i * 374761393 + j * 668265263 + k * 2147483647) & 0xFFFFFFFF
     h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
@@ -82,7 +82,7 @@ def _windows(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
 
 def _homes(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     """Windows of which some are lit: 1; the panes of the others are 0.9. Only what is 1 glows."""
-    lit = _hash((x + z).floor().to(torch.int64), y.floor().to(torch.int64), torch.zeros_like(x, dtype=torch.int64))
+    lit = hashed((x + z).floor().to(torch.int64), y.floor().to(torch.int64), torch.zeros_like(x, dtype=torch.int64))
     return _windows(x, y, z) * torch.where(lit < 0.5, 1.0, 0.9)
 
 

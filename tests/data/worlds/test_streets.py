@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_weather_and_hour_leave_depth_classes_and_ids_alone(change):
 def test_more_of_them_only_adds(factor, first):
     counts = []
     bodies = [WORLD.scene(streets(8, f"event=none,{factor}={share}")).bodies for share in (0, 0.3, 0.7, 1)]
-    for fewer, more in zip(bodies, bodies[1:], strict=False):
+    for fewer, more in pairwise(bodies):
         mine = (fewer.instance >= first) & (fewer.instance < first + SORT)
         assert torch.equal(fewer.kind[~mine], more.kind[~mine])
         assert torch.equal(fewer.origin, more.origin)
@@ -132,8 +133,8 @@ def test_there_is_a_street_ahead_all_along_the_drive():
 
 
 def test_facts_count_what_is_large_enough_in_the_ids_of_a_picture():
-    values = streets(24, "traffic=0.3..1")
-    ids = render(WORLD.scene(values, at(0.0, 24)), 64, outputs=("instance",))["instance"].numpy()
+    values = streets(12, "traffic=0.3..1")
+    ids = render(WORLD.scene(values, at(0.0, 12)), 64, outputs=("instance",))["instance"].numpy()
     for fact, picture in zip(WORLD.facts(values), ids, strict=True):
         found, sizes = np.unique(picture, return_counts=True)
         large = found[sizes >= WORLD.least_share * picture.size]
@@ -141,7 +142,7 @@ def test_facts_count_what_is_large_enough_in_the_ids_of_a_picture():
 
 
 def test_captions_parse_back_to_the_facts():
-    values = streets(24, "people=0.5..1", 50)
+    values = streets(12, "people=0.5..1", 50)
     assert [parse(caption) for caption in WORLD.caption(values)] == WORLD.facts(values)
 
 
@@ -165,8 +166,8 @@ def test_a_sentence_reads_as_one():
     assert sentence(fact) == "A foggy winter night street with two cars and a tree."
 
 
-def test_the_size_that_is_asked_for_does_not_matter_to_facts_and_every_sort_occurs():
-    facts = WORLD.facts(streets(48, "event=none", 100))
+def test_every_sort_of_thing_is_stated_of_some_streets_and_not_of_others():
+    facts = WORLD.facts(streets(24, "event=none", 100))
     for name in FIRST:
         counts = [int(fact[name]) for fact in facts]
         assert min(counts) == 0
@@ -184,7 +185,7 @@ def test_edits_and_domains_are_settings():
 
 
 def test_landmarks_lie_on_what_they_name():
-    values, size = streets(16, "event=none,traffic=0,people=0"), 128
+    values, size = streets(10, "event=none,traffic=0,people=0"), 128
     scene = WORLD.scene(values)
     seen = render(scene, size, outputs=("depth", "stencil"))
     parts = {"left_kerb": "kerb", "right_kerb": "kerb", "left_lamp": "light", "right_lamp": "light"}
@@ -192,7 +193,7 @@ def test_landmarks_lie_on_what_they_name():
         u, v, depth = project(scene.camera, point[:, None])
         x, y = (part[:, 0].round().long() for part in to_pixels(u, v, size, size))
         inside = (x >= 0) & (x < size) & (y >= 0) & (y < size)
-        rows = torch.arange(16)[inside]
+        rows = torch.arange(10)[inside]
         found, stencil = (seen[output][rows, y[inside], x[inside]] for output in ("depth", "stencil"))
         same = (found - depth[inside, 0]).abs() < 0.06 * depth[inside, 0]
         expected = CLASS[next((part for key, part in parts.items() if name.startswith(key)), "building")]
@@ -227,11 +228,11 @@ def test_flow_of_a_turn_does_not_depend_on_depth():
 
 @pytest.mark.parametrize(("event", "part"), [("tsunami", "water"), ("falling aircraft", "aircraft")])
 def test_emergencies_can_be_seen(event, part):
-    values = streets(24, f"event={event}")
+    values = streets(12, f"event={event}")
     stencil = render(WORLD.scene(values), 64, outputs=("stencil",))["stencil"].flatten(1)
     share = (stencil == CLASS[part]).double().mean(1)
     assert share.median() > {"water": 0.05, "aircraft": 0.01}[part]
-    assert [fact["event"] for fact in WORLD.facts(values)].count(event) >= 23
+    assert [fact["event"] for fact in WORLD.facts(values)].count(event) == 12
 
 
 def test_the_tsunami_comes_nearer_and_never_over_us():
@@ -259,14 +260,14 @@ SEEN = {
 def test_a_factor_can_be_seen(pair):
     ends = [f"intensity=1,hour=13,weather=Clear,event=none,{end}" for end in pair.split("/")]
     for size, least in zip((32, 64), SEEN[pair], strict=True):
-        n = 8 if size == 32 else 4
-        one, other = (render(WORLD.scene(streets(n, end, 200)), size, shadows=False)["rgb"] for end in ends)
+        n = 8 if size == 32 else 3
+        one, other = (render(WORLD.scene(streets(n, end, 200)), size, shadows=False, samples=1)["rgb"] for end in ends)
         changed = ((one - other).abs().amax(1) > 8 / 255).flatten(1).sum(1)
         assert changed.float().median() >= least
 
 
 def test_people_and_traffic_lights_are_not_small():
-    values = streets(32, "event=none,people=1,traffic=0", 300)
+    values = streets(16, "event=none,people=1,traffic=0", 300)
     ids = render(WORLD.scene(values), 64, outputs=("instance",))["instance"].flatten(1)
     for first, pixels in ((PEOPLE, 30), (SIGNALS, 25)):
         sizes = torch.stack([(ids == first + k).sum(1) for k in range(12)]).amax(0)

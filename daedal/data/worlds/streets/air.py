@@ -38,4 +38,4 @@ def ground(values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
 
 def night(values: Mapping[str, Tensor]) -> Tensor:
     """How much artificial light is on: 0 by day to 1 at night, (n,)."""
-    return ramp((values["hour"] - 12.5).abs(), 6.0, 8.0)
+    return ramp((values["hour"] - 12).abs(), 5.6, 6.7)

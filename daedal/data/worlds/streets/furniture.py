@@ -66,7 +66,7 @@ def signals(site: Site) -> Bodies:
     site = site.many(2 * site.every(SIGNAL_EVERY))
     (k, side), state = site.pairs(), state.repeat_interleave(site.slots)
     z, where = z.repeat_interleave(site.slots) - SIGNAL_EVERY * k, where.repeat_interleave(site.slots)
-    thing = {"instance": SIGNALS + site.slot, "where": where & site.near(z)}
+    thing: dict[str, Any] = {"instance": SIGNALS + site.slot, "where": where & site.near(z)}
     x, add = side * SIGNAL_AT, site.builder.add
     add(CONE, (x, 1.2, z), (0.10, 1.2, 0.10), shape=1.0, colour=STEEL, stencil=POLE, **thing)
     add(BOX, (x, SIGNAL_HEIGHT, z), (0.38, 0.98, 0.25), colour=HOUSING, stencil=POLE, **thing)

@@ -51,7 +51,7 @@ class Streets(World):
         "tilt": 2, "traffic": 0.5, "people": 0.6, "event": "none", "actions": "forward",
     }  # fmt: skip
     domains: ClassVar[Mapping[str, str]] = {
-        "day": "hour=13", "dusk": "hour=19.5", "night": "hour=23.5", "clear": "weather=Clear",
+        "day": "hour=13", "dusk": "hour=17.9", "night": "hour=23.5", "clear": "weather=Clear",
         "rain": "weather=Raining,intensity=1", "snow": "weather=SnowLight,intensity=1",
         "fog": "weather=Foggy,intensity=1", "summer": "season=summer", "winter": "season=winter", "photo": "rgb",
         "stencil": "stencil", "low": "rig", "high": "rgb", "painting": "painting",

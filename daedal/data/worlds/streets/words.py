@@ -32,7 +32,7 @@ WEATHER = {
 }  # fmt: skip
 SEASONS = ("summer", "winter")
 TIMES = ("night", "morning", "midday", "afternoon", "evening", "night")
-HOURS = (6.0, 11.0, 14.0, 18.0, 21.0)  # between them
+HOURS = (5.25, 11.0, 14.0, 17.0, 18.75)  # between them; the sun rises at 6 and sets at 18
 COUNTED = {  # a thing: the first of its ids, and its words
     "car": (CARS, "car", "cars"),
     "person": (PEOPLE, "person", "people"),
