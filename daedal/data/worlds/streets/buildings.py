@@ -1,4 +1,4 @@
-"""Rows of houses on both sides, of varied width, height and colour, and one across the street's end."""
+"""Rows of houses on both sides, of varied width, height and colour, and one across each end of the street."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from daedal.data.worlds.keyed import uniform
 from daedal.data.worlds.scene import BOX, Bodies, srgb
 from daedal.data.worlds.streets.site import BEHIND, BUILDING, BUILDINGS, WALL_AT, Site, chosen
 
-PITCH, CELLS = 13.0, 17  # metres of a house along the street on average, and houses on each side
-FIRST = 26.0  # z at which the rows begin
+PITCH, CELLS = 13.0, 18  # metres of a house along the street on average, and houses on each side
+FIRST = 39.0  # z at which the rows begin
 END = FIRST - PITCH * CELLS - 6  # z of the house across the end
 DETAILED = 90.0  # metres ahead at which small parts begin to be
 STOREY, DEEP = 3.1, 4.5  # metres: a storey, and half of how deep houses are
@@ -22,12 +22,13 @@ GLASS, WARM = srgb(0.24, 0.32, 0.40), srgb(1.0, 0.80, 0.42)
 LEDGE = srgb(0.80, 0.78, 0.74)
 
 
-def end_house(site: Site) -> Bodies:
-    """The house across the end."""
-    site.builder.add(
-        BOX, (0, 0, END - 5), (45, 5 * STOREY, 5), colour=srgb(0.62, 0.58, 0.54), scale=(30, 5, 4),
-        stencil=BUILDING, instance=BUILDINGS, **_panes(site),
-    )  # fmt: skip
+def ends(site: Site) -> Bodies:
+    """The houses across both ends."""
+    for z, instance in ((END - 5, BUILDINGS), (FIRST + 11, BUILDINGS + 1)):
+        site.builder.add(
+            BOX, (0, 0, z), (45, 5 * STOREY, 5), colour=srgb(0.62, 0.58, 0.54), scale=(30, 5, 4),
+            stencil=BUILDING, instance=instance, **_panes(site),
+        )  # fmt: skip
     return site.bodies()
 
 
@@ -44,7 +45,7 @@ def houses(site: Site) -> Bodies:
     x, top = side * (WALL_AT + DEEP + 0.6 * u[:, 4]), storeys * STOREY
     across = (half / 2.4).floor().clamp(min=1)  # half the windows in a row: whole, so that none is cut
     detailed = (site.camera_z - start < DETAILED) & (site.camera_z - end > -BEHIND)
-    thing: dict[str, Any] = {"stencil": BUILDING, "instance": BUILDINGS + 1 + site.slot}
+    thing: dict[str, Any] = {"stencil": BUILDING, "instance": BUILDINGS + 2 + site.slot}
     add = site.builder.add
     add(
         BOX, (x, 0, z), (DEEP, top, half), colour=chosen(WALLS, u[:, 5]), scale=(3, storeys, across),

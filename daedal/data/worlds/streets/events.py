@@ -25,7 +25,7 @@ def tsunami(site: Site) -> Bodies:
     z = wave_front(site)
     swell = 1 + 0.04 * (2.2 * site.time).sin()
     thing: dict[str, Any] = {"stencil": WATER, "instance": TSUNAMI, "where": site.values["event"] == 1}
-    foam: dict[str, Any] = {"colour": FOAM, "second": SPRAY, "texture": "noise", "glow": site.lit(0.3, 0.02), **thing}
+    foam: dict[str, Any] = {"colour": FOAM, "second": SPRAY, "texture": "noise", "glow": site.lit(0.5, 0.03), **thing}
     add = site.builder.add
     add(
         CONE, point(z, 0, 0, z - THICK), _across(HIGH * swell, z * 0 + THICK), shape=1.0, colour=SEA, second=SPRAY,

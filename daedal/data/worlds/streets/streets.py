@@ -9,7 +9,7 @@ from torch import Tensor
 
 from daedal.data.worlds.scene import Scene
 from daedal.data.worlds.streets import air, drive, words
-from daedal.data.worlds.streets.buildings import END, end_house, houses
+from daedal.data.worlds.streets.buildings import END, ends, houses
 from daedal.data.worlds.streets.cars import cars
 from daedal.data.worlds.streets.events import EVENTS, aircraft, tsunami
 from daedal.data.worlds.streets.furniture import crossings, lamp_heads, lamp_place, lamps, signals
@@ -20,7 +20,7 @@ from daedal.data.worlds.streets.rig import coarse
 from daedal.data.worlds.streets.site import CLASSES, KERB_AT, Site, joined, point
 from daedal.data.worlds.world import Factor, World
 
-PARTS = (ground, dashes, end_house, houses, trees, lamps, signals, crossings, cars, people, tsunami, aircraft)
+PARTS = (ground, dashes, ends, houses, trees, lamps, signals, crossings, cars, people, tsunami, aircraft)
 
 
 @final
