@@ -39,7 +39,7 @@ def render(
     """Render a world into a folder, in the conventions that other tools read.
 
     Arguments:
-        world: portraits
+        world: portraits or streets
 
     Options:
         out: folder to write; it is whole or not there
