@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from daedal.data.worlds import trace
 from daedal.data.worlds.render import OUTPUTS, flow, project, render, to_pixels
 from daedal.data.worlds.settings import parse_settings, with_settings
 from daedal.data.worlds.streets import Streets
@@ -43,6 +44,18 @@ def test_a_picture_is_the_same_alone_and_again():
     values, together = batch()
     alone = render(WORLD.scene(taken(values, slice(4, 5)), at(1.3, 1)), 32, outputs=OUTPUTS)
     assert all(torch.equal(alone[name][0], together[name][4]) for name in OUTPUTS)
+
+
+def test_what_rays_are_not_compared_with_is_not_in_their_way(monkeypatch):
+    """The rectangles and shadows' extents of boxes beside and behind the camera, against comparing with every body."""
+    values = streets(3, "event=none,actions=right,hour=15,weather=Clear,tilt=7")
+    scene = WORLD.scene(values, torch.tensor([0.0, 1.5, 4.0]))
+    quick = render(scene, 16, outputs=OUTPUTS, samples=1)
+    everything = torch.full_like(scene.bodies.shape, torch.inf)
+    monkeypatch.setattr(trace, "rectangles", lambda *_: (-everything, everything, -everything, everything))
+    monkeypatch.setattr(trace, "_in_the_way", lambda s, picture, *_: (s.bodies.kind > 1)[picture])
+    slow = render(scene, 16, outputs=OUTPUTS, samples=1)
+    assert all(torch.equal(quick[name], slow[name]) for name in OUTPUTS)
 
 
 def test_a_clip_begins_with_the_still():

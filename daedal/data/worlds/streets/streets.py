@@ -31,7 +31,7 @@ class Streets(World):
     stencil: ClassVar[tuple[str, ...]] = CLASSES
     factors: ClassVar[tuple[Factor, ...]] = (
         Factor("street", "which street: its houses, trees, lamps, and who may be on it", shown=False),
-        Factor("weather", "of the weather", choices=tuple(words.WEATHER), geometry=False),
+        Factor("weather", "the weather", choices=tuple(words.WEATHER), geometry=False),
         Factor("intensity", "how strong the weather is", geometry=False),
         Factor("hour", "time of day", 0, 24, geometry=False),
         Factor("season", "trees have leaves or are bare", choices=words.SEASONS),
