@@ -1,6 +1,6 @@
 """Rendering worlds: pictures a second of two workers with one thread each, scene building included.
 
-The street is a scene of 172 bodies made for this benchmark. `--profile` prints where one worker's time goes.
+Streets are drawn as they come: every weather, hour and event. `--profile` prints where one worker's time goes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.common import REFERENCE_GFLOPS, bar, gflops, interleave, matrix_product, publish
-from benchmarks.scenes.street import street
+from daedal.data.worlds.catalogue import find_world
 from daedal.data.worlds.render import render
 from daedal.data.worlds.scene import Scene
 
@@ -28,19 +28,15 @@ CASES = {  # world, size, shadows: pictures a second asked for
     ("portraits", 64, True): 100,
     ("portraits", 32, True): 300,
     ("dancers", 32, True): 200,
-    ("street", 64, True): 50,
-    ("street", 32, True): 150,
+    ("streets", 64, True): 50,
+    ("streets", 32, True): 150,
 }
 
 
 def scene_of(world: str, index: torch.Tensor) -> Scene:
     """The scenes of these indices."""
-    if world == "street":
-        return street(index)
-    from daedal.data.worlds.catalogue import find_world
-
-    found = find_world(world)
-    return found.scene(found.draw(index))
+    of = find_world(world)
+    return of.scene(of.draw(index))
 
 
 def work(world: str, size: int, shadows: bool, batches: int, first: int = 0) -> None:

@@ -39,7 +39,7 @@ def render(
     """Render a world into a folder, in the conventions that other tools read.
 
     Arguments:
-        world: portraits or dancers
+        world: portraits, streets or dancers
 
     Options:
         out: folder to write; it is whole or not there

@@ -130,6 +130,11 @@ NAMED: dict[str, NamedSource] = {
         "daedal.data.worlds.dataset:portraits",
         "Rendered heads, 32x32 unless --size says otherwise; every factor is a field. --limit: how many (10,000).",
     ),
+    "streets": _named(
+        _world,
+        "daedal.data.worlds.dataset:streets",
+        "A drive along rendered streets, 32x32 unless --size says otherwise; every factor is a field.",
+    ),
     "dancers": _named(
         _world,
         "daedal.data.worlds.dataset:dancers",

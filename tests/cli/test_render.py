@@ -40,7 +40,7 @@ def test_the_answer_for_programs_and_for_people(daedal, tmp_path):
 WRONG = {
     "render": "'WORLD' is missing its value",
     "render blobs": "Say where to, such as --out blobs.",
-    "render blob --out out": "'blob' is no world; the worlds are portraits, dancers, blobs. Did you mean 'blobs'?",
+    "render blob --out out": "'blob' is no world; the worlds are portraits, streets, dancers, blobs. Did you mean 'blobs'?",
     "render blobs --out out --layout class": "'class' is no layout; there are images, classes, ",
     "render blobs --out out --also mask": "'mask' is no truth; there are masks, instances, ",
     "render blobs --out out --size 7": "'size' of a world must be at least 8 pixels; got '7'.",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 WORLDS = {  # name -> module:class
     "portraits": "daedal.data.worlds.portraits:Portraits",
+    "streets": "daedal.data.worlds.streets:Streets",
     "dancers": "daedal.data.worlds.dancers:Dancers",
 }
 

@@ -37,6 +37,11 @@ def portraits(options: Options, **own: Any) -> Data:
     return load_world(find_world("daedal.data.worlds.portraits:Portraits"), options, **own)
 
 
+def streets(options: Options, **own: Any) -> Data:
+    """The streets, as `load_data` finds them."""
+    return load_world(find_world("daedal.data.worlds.streets:Streets"), options, **own)
+
+
 def dancers(options: Options, **own: Any) -> Data:
     """The dancers, as `load_data` finds them."""
     return load_world(find_world("daedal.data.worlds.dancers:Dancers"), options, **own)

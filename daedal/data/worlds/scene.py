@@ -29,7 +29,7 @@ from daedal.data.worlds.vectors import cross, length, unit_vector
 
 KINDS = ("none", "plane", "box", "ellipsoid", "cone", "capsule")
 NONE, PLANE, BOX, ELLIPSOID, CONE, CAPSULE = range(len(KINDS))
-TEXTURES = ("plain", "noise", "stripes", "checks", "windows", "road", "bark", "fabric", "strands")
+TEXTURES = ("plain", "noise", "stripes", "checks", "windows", "road", "bark", "fabric", "strands", "homes")
 CLIPS = 2  # of one primitive
 NO_CLIP = (0.0, 0.0, 0.0, 1.0)
 
@@ -181,7 +181,7 @@ class Builder:
 
     def add(
         self,
-        kind: int,
+        kind: int | Tensor,
         origin: Any,
         axes: Any,
         *,
@@ -199,7 +199,10 @@ class Builder:
         blend_width: Any = 0.1,
         where: Tensor | None = None,
     ) -> int:
-        """One primitive a picture. `axes` (n, 3, 3) or 3 half sizes; `where` (n,) bool: the pictures that have it."""
+        """One primitive a picture. `axes` (n, 3, 3) or 3 half sizes; `where` (n,) bool: the pictures that have it.
+
+        A kind may be (n,) int64 where no clips are.
+        """
         if len(clips) > CLIPS or (clips and kind == CAPSULE):
             raise ValueError(f"'clips' must be at most {CLIPS}, and none of a capsule; got {len(clips)}.")
         numbers = {

@@ -215,7 +215,7 @@ def _reflected(scene: Scene, found: Surface, n: Columns, toward: Columns, lit: T
 
 
 def _material(bodies: Bodies, found: Surface) -> tuple[Columns, Tensor]:
-    """The colour of each point and how much it glows. Of windows, only panes glow."""
+    """The colour of each point and how much it glows. Of windows only panes glow, of homes' only those that are lit."""
     row = found.row
     names, scale = bodies.texture.flatten().index_select(0, row), _picked(bodies.scale.flatten(0, 1), row)
     weight = torch.zeros_like(found.depth)
@@ -227,7 +227,8 @@ def _material(bodies: Bodies, found: Surface) -> tuple[Columns, Tensor]:
     first, second = (_picked(c.flatten(0, 1), row) for c in (bodies.colour, bodies.second))
     colour = tuple(a + weight * (b - a) for a, b in zip(first, second, strict=True))
     glow = bodies.glow.flatten().index_select(0, row)
-    return colour, torch.where(names == TEXTURES.index("windows"), glow * weight, glow)  # type: ignore[return-value]
+    panes = (names == TEXTURES.index("windows")) | (names == TEXTURES.index("homes"))
+    return colour, torch.where(panes, glow * weight.floor(), glow)  # type: ignore[return-value]
 
 
 def _highlight(scene: Scene, found: Surface, n: Columns, toward: Columns) -> Tensor:

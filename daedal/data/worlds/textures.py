@@ -80,6 +80,12 @@ def _windows(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     return inside.to(x.dtype)
 
 
+def _homes(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """Windows of which some are lit: 1; the panes of the others are 0.9. Only what is 1 glows."""
+    lit = hashed((x + z).floor().to(torch.int64), y.floor().to(torch.int64), torch.zeros_like(x, dtype=torch.int64))
+    return _windows(x, y, z) * torch.where(lit < 0.5, 1.0, 0.9)
+
+
 def _road(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     """A dashed line along z at x = 0 and whole lines at x = -1 and 1, on asphalt."""
     dashed = (x.abs() < 0.03) & (fraction(z) < 0.5)
@@ -112,4 +118,5 @@ _TEXTURES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "bark": _bark,
     "fabric": _fabric,
     "strands": _strands,
+    "homes": _homes,
 }

@@ -141,6 +141,8 @@ def _extent(bodies: Bodies, axis: Tensor, ball: Tensor) -> tuple[Tensor, Tensor]
     """Middle and half length (b, k) of every body along axes (b, 3)."""
     parts = [dot(columns(bodies.axes[..., i]), columns(axis[:, None])) for i in range(3)]
     half = ball * (parts[0] * parts[0] + parts[1] * parts[1] + parts[2] * parts[2]).sqrt()
+    corner = (parts[0].abs() + parts[1].abs() + parts[2].abs()) * (1 + SLACK)
+    half = torch.where(bodies.kind == BOX, torch.minimum(half, corner), half)
     ends = torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0) * parts[1].abs()
     return dot(columns(bodies.origin), columns(axis[:, None])), half + ends
 
@@ -164,13 +166,16 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
     ball = enclosing(bodies)
     half = torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0)[..., None] * axes[..., 1]
     edges = [_edges(axes * ball[..., None, None], centre + sign * half, camera.focal) for sign in (-1, 1)]
-    everywhere, nowhere = bodies.kind == PLANE, bodies.kind == 0
+    boxes = _box_edges(axes, centre, camera.focal)
+    everywhere, nowhere, box = bodies.kind == PLANE, bodies.kind == 0, bodies.kind == BOX
     result = []
     for i, (one, other) in enumerate(zip(*edges, strict=True)):
         side = torch.minimum(one, other) if i % 2 == 0 else torch.maximum(one, other)
         outside = INF if i % 2 == 0 else -INF
         passing = (one == outside) != (other == outside)  # one end is behind: what lies between runs out of the picture
         side = torch.where(everywhere | passing, -outside, side)
+        inner = torch.maximum(side, boxes[i]) if i % 2 == 0 else torch.minimum(side, boxes[i])
+        side = torch.where(box, inner, side)
         result.append(torch.where(nowhere, outside, side))
     return tuple(result)  # type: ignore[return-value]
 
@@ -194,6 +199,25 @@ def _edges(axes: Tensor, centre: Tensor, focal: Tensor) -> list[Tensor]:
             edge = (slope + sign * SLACK * (1 + slope.abs())) * focal[:, None]
             edge = torch.where(whole, edge, outside)  # it reaches the camera's plane: it may cover anything
             edges.append(torch.where(whole & ~front, -outside, edge))  # it is behind: nothing
+    return edges
+
+
+def _box_edges(axes: Tensor, centre: Tensor, focal: Tensor) -> list[Tensor]:
+    """Left, right, bottom and top of boxes, each by the box along the camera's axes that holds it.
+
+    Houses along a street reach beside the camera, where the ellipsoids around them cover anything.
+    """
+    reach = axes[..., 0].abs() + axes[..., 1].abs() + axes[..., 2].abs()
+    near, far = centre[..., 2] - reach[..., 2], centre[..., 2] + reach[..., 2]
+    edges = []
+    for i in (0, 1):
+        for sign, outside in ((-1, -INF), (1, INF)):
+            end = sign * centre[..., i] + reach[..., i]  # how far it reaches to this side
+            depth = torch.where(end > 0, near, far)  # at which it reaches farthest in the picture
+            open_ = (depth <= SLACK) & (end > 0)  # up to the camera's plane
+            edge = sign * end / torch.where(depth > SLACK, depth, 1.0) * focal[:, None]
+            edge = torch.where(open_, outside, edge + sign * SLACK * (1 + edge.abs()))
+            edges.append(torch.where(far <= 0, -outside, edge))
     return edges
 
 

@@ -1,1 +1,0 @@
-"""Scenes that benchmarks render."""
