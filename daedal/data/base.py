@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from daedal.errors import UsageError
 from daedal.spaces import Images, Labels, Space
 
 
@@ -79,6 +80,23 @@ class Split(Sequence):
 
 
 @dataclass(frozen=True)
+class Unpaired:
+    """A training split of two domains that have no item in common: `unpaired["a"]` is the split of the field `a`.
+
+    It has no items with both fields, so nothing that trains on it can see which item of one domain belongs to which of
+    the other: only the test split knows pairs. The sides may differ in length, and may be endless.
+    """
+
+    sides: Mapping[str, Split]  # by the name of the field that is modelled there
+
+    def __getitem__(self, name: str) -> Split:
+        if not isinstance(name, str) or name not in self.sides:
+            sides = " and ".join(f"train[{side!r}]" for side in self.sides)
+            raise UsageError(f"Unpaired data has no items of both domains; take {sides}, or load it with paired=True.")
+        return self.sides[name]
+
+
+@dataclass(frozen=True)
 class Data:
     """A data set. `source` is what `load_data` was called with, so that a run can be resumed from its folder.
 
@@ -87,7 +105,7 @@ class Data:
 
     name: str
     fields: Mapping[str, Space]
-    train: Split
+    train: Split  # or `Unpaired`
     test: Split
     fingerprint: str  # hex; of the decoded content
     density: Density | None = None
@@ -110,11 +128,15 @@ class Data:
 
 def is_endless(split: Any) -> bool:
     """Whether a split makes its items when they are asked for, without end."""
+    if isinstance(split, Unpaired):
+        return any(is_endless(side) for side in split.sides.values())
     return not hasattr(split, "__len__")
 
 
 def how_many(split: Any) -> str:
-    """The number of items of a split, or 'endless'."""
+    """The number of items of a split, or 'endless'; of unpaired domains each, such as '450 a + 450 b'."""
+    if isinstance(split, Unpaired):
+        return " + ".join(f"{how_many(side)} {name}" for name, side in split.sides.items())
     return "endless" if is_endless(split) else str(len(split))
 
 
