@@ -30,7 +30,7 @@ from daedal.data.worlds.endless import EndlessSplit
 from daedal.data.worlds.fields import PAIRED, RENDERED
 from daedal.data.worlds.rendering import rendered
 from daedal.data.worlds.simulator import Simulator, check_clip, correlation_of, find_world
-from daedal.data.worlds.world import Values, World
+from daedal.data.worlds.world import World
 from daedal.errors import UsageError, did_you_mean
 
 N, LEAST_N = 10_000, 10
@@ -103,8 +103,7 @@ def _unpaired(of: Simulator, n: int, endless: bool) -> Data:
     """Every other training scene in each domain, and all test scenes in both."""
     index = np.arange(n)
     test = of.sides.is_test(index)
-    trained = index[~test][: 0 if endless else None]
-    sides = {name: _columns(of, trained[k::2], (name,)) for k, name in enumerate(NAMES)}
+    sides = {name: _columns(of, index[~test][k::2], (name,)) for k, name in enumerate(NAMES) if not endless}
     data = build_unpaired(of.world.name, sides, _columns(of, index[test]), source={}, notes=_notes(of))
     if not endless:
         return data
@@ -114,11 +113,10 @@ def _unpaired(of: Simulator, n: int, endless: bool) -> Data:
 
 def _columns(of: Simulator, index: np.ndarray, names: tuple[str, ...] | None = None) -> dict[str, Column]:
     values = of.values(index)
-    return {name: Column(_made(of, name, index, values), of.spaces[name]) for name in names or of.spaces}
-
-
-def _made(of: Simulator, name: str, index: np.ndarray, values: Values) -> np.ndarray:
-    return rendered(of, name, index) if name in RENDERED and len(index) else of.raw(name, values)
+    return {
+        name: Column(rendered(of, name, index) if name in RENDERED else of.raw(name, values), of.spaces[name])
+        for name in names or of.spaces
+    }
 
 
 def _notes(of: Simulator) -> dict[str, Any]:

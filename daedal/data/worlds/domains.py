@@ -7,16 +7,17 @@ holds. A scene has a picture in each of two domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from daedal.data.worlds.colours import depth_colours, normal_colours, stencil_colours
+from daedal.data.worlds.keyed import BITS
 from daedal.data.worlds.render import render
 from daedal.data.worlds.settings import Setting, parse_settings, with_settings
-from daedal.data.worlds.world import Values, World
+from daedal.data.worlds.world import PLACE, Values, World
 from daedal.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,20 +26,20 @@ if TYPE_CHECKING:
 NAMES = ("a", "b")  # of a pair, as fields
 
 
-def _painted(rgb: Tensor) -> Tensor:
-    from daedal.data.worlds.painting import painted  # type: ignore[import-not-found]
-
-    return painted(rgb)
-
-
-OUTPUTS: Mapping[str, tuple[str, Callable[[Tensor], Tensor]]] = {  # what is rendered, and how it is a picture
-    "rgb": ("rgb", lambda rgb: rgb),
-    "stencil": ("stencil", stencil_colours),
-    "depth": ("depth", depth_colours),
-    "normal": ("normal", normal_colours),
-    "rig": ("rgb", lambda rgb: rgb),
-    "painting": ("rgb", _painted),
+OUTPUTS = {  # what is rendered for each, and how that is a picture
+    "rgb": ("rgb", lambda rgb, values: rgb),
+    "stencil": ("stencil", lambda stencil, values: stencil_colours(stencil)),
+    "depth": ("depth", lambda depth, values: depth_colours(depth)),
+    "normal": ("normal", lambda normal, values: normal_colours(normal)),
+    "rig": ("rgb", lambda rgb, values: rgb),
+    "painting": ("rgb", lambda rgb, values: _painted(rgb, values)),
 }
+
+
+def _painted(rgb: Tensor, values: Values) -> Tensor:
+    from daedal.data.worlds.painting import painted
+
+    return painted(rgb, (values[PLACE] * (1 << BITS)).long())
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Domain:
         make = of.world.rig if self.output == "rig" else of.world.scene  # type: ignore[attr-defined]
         output, coloured = OUTPUTS[self.output]
         shadows = of.shadows and self.output != "rig"
-        return coloured(render(make(values, of.moment(values, frame)), *of.size, [output], shadows=shadows)[output])
+        seen = render(make(values, of.moment(values, frame)), *of.size, [output], shadows=shadows)[output]
+        return coloured(seen, values)
 
 
 def outputs(world: World) -> list[str]:

@@ -1,7 +1,7 @@
 """Edits: of each item one of the world's instructions, and the factors after it.
 
 An edit applies to an item where it changes something: a choice, or a number by at least a fifth of its range. Of those
-that apply one is taken by the item's `place`, a number in [0, 1) that `Simulator.values` draws for each index.
+that apply one is taken by the item's place, a number in [0, 1) that `Simulator.values` draws for each index.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from daedal.data.worlds.settings import parse_settings
-from daedal.data.worlds.world import Factor, Values, World
+from daedal.data.worlds.world import PLACE, Factor, Values, World
 from daedal.errors import UsageError
 
-PLACE = "edit place"  # its key among values; no factor's name, as those are identifiers
 LEAST = 0.2  # of a number's range: what is smaller is hardly seen
 NONE = -1  # the place of no edit
 

@@ -29,7 +29,7 @@ from daedal.data.worlds.keyed import uniform
 from daedal.data.worlds.scene import Scene
 from daedal.data.worlds.settings import Setting, parse_settings, with_settings
 from daedal.data.worlds.sides import Sides
-from daedal.data.worlds.world import Correlation, Factor, Values, World
+from daedal.data.worlds.world import PLACE, Correlation, Factor, Values, World
 from daedal.errors import UsageError, did_you_mean
 from daedal.spaces import Space
 
@@ -112,15 +112,14 @@ class Simulator:
     # -- items
 
     def values(self, index: Iterable[int]) -> Values:
-        """The factors of items, and where the world has edits, the place that chooses one."""
+        """The factors of items, and the place of each, by which its edit and the strokes of its painting are chosen."""
         rows = check_indices(index)
         values = self.world.draw(torch.from_numpy(rows), self.seed, self.correlation)
         if (pair := self.correlation) is not None:
             other = Correlation(pair.first, pair.second, self.test_correlation)
             fair = self.world.draw(torch.from_numpy(rows), self.seed, other)[pair.second]
             values[pair.second] = torch.where(torch.from_numpy(self.sides.is_test(rows)), fair, values[pair.second])
-        if self.world.edits:
-            values[edits.PLACE] = uniform(self.seed, f"{self.world.name} edit", torch.from_numpy(rows))[:, 0]
+        values[PLACE] = uniform(self.seed, f"{self.world.name} place", torch.from_numpy(rows))[:, 0]
         return with_settings(values, self.settings)
 
     def edited(self, values: Values) -> Values:
@@ -229,8 +228,8 @@ def check_clip(of: Simulator) -> None:
     seconds, longest = ((of.frames or 1) - 1) / of.frame_rate, of.world.longest
     if seconds > longest:
         raise UsageError(
-            f"A clip of {of.frames} frames at {of.frame_rate:g} a second takes {seconds:g} s, and {of.world.name} lasts "
-            f"{longest:g} s; let it have at most {int(longest * of.frame_rate) + 1} frames."
+            f"A clip of {of.frames} frames at {of.frame_rate:g} a second takes {seconds:g} s, and {of.world.name} "
+            f"lasts {longest:g} s; let it have at most {int(longest * of.frame_rate) + 1} frames."
         )
 
 

@@ -16,6 +16,7 @@ from daedal.data.worlds.scene import Scene
 from daedal.errors import UsageError, did_you_mean
 
 Values = dict[str, Tensor]  # of each factor: float32, or of choices int64; (n,), or (n, size) of several
+PLACE = "an item's place"  # beside the factors: a number in [0, 1) of an item, for what is drawn anew for each
 
 
 @dataclass(frozen=True)

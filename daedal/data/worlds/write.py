@@ -55,7 +55,7 @@ def write(
         watch: called with pictures rendered and pictures in all.
         options: `n` (1000; of layouts with a split those for training), `test` (n / 10), `size` (64, or "HxW"), `seed`,
             `first` (index of the first item), `layout` and `truths` (see `daedal.data.worlds.layouts`), `by` (the
-            factor of the classes), `domains` (two texts such as "smile=1,age=0" or "stencil"), `settings` ("age=0..0.3"),
+            factor of the classes), `domains` (two texts such as "smile=1" or "stencil"), `settings` ("age=0..0.3"),
             `correlation` ("first,second,strength"), `test_correlation`, `frames` (16), `frame_rate` (8 a second),
             `format` of clips (webp, gif, frames), `shadows`.
 
