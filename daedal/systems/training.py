@@ -19,6 +19,7 @@ from daedal.errors import RunError, UsageError
 from daedal.play.folder import read_settings
 from daedal.play.ranks import Ranks
 from daedal.play.settings import Hooks, Run, Settings
+from daedal.play.stream import count
 from daedal.play.system import System
 from daedal.play.trainer import Trainer
 from daedal.spaces import Images, Vectors
@@ -225,5 +226,6 @@ class Illustrator:
 def _examples(data: Data, given: Sequence[str]) -> dict[str, Tensor]:
     """Values of `given` to sample for: of test items; of unpaired domains of training items, as those know no pairs."""
     if isinstance(data.train, Unpaired):
-        return {name: value for side in given for name, value in data.train[side].gather(range(PICTURED)).items()}
+        n = int(min(PICTURED, count(data.train)))  # type: ignore[arg-type]
+        return {name: data.train.sides[name].gather(range(n))[name] for name in given}
     return data.test.gather(range(min(PICTURED, len(data.test))), given)

@@ -153,11 +153,11 @@ def _edits(writer: Writer) -> None:
     for stems, index in asked.chunks(asked.n):
         before = asked.values(index)
         after = asked.of.edited(before)
-        names = [[f"{side}/{stem}.png" for stem in stems] for side in ("before", "after")]
-        for side, values in zip(names, (before, after), strict=True):
-            _put_pictures(writer, side, asked.colours(values))
-        writer.edits(*names, before, after)
-        writer.describe(names[0], index, before)
+        first, second = ([f"{side}/{stem}.png" for stem in stems] for side in ("before", "after"))
+        _put_pictures(writer, first, asked.colours(before))
+        _put_pictures(writer, second, asked.colours(after))
+        writer.edits(first, second, before, after)
+        writer.describe(first, index, before)
 
 
 def _clips(writer: Writer) -> None:

@@ -148,6 +148,12 @@ class Secret(Split):
     gather = __iter__ = __getitem__
 
 
+def test_few_items_are_pictured_too(tmp_path):
+    data = busy("small", "large", n=26)  # of which each side has 11 or 12
+    daedal.train(daedal.create(Recorder, data, x="b", given="a"), data, steps=1, out=tmp_path / "run")
+    assert list((tmp_path / "run" / "samples").iterdir())
+
+
 @pytest.mark.parametrize("endless", [False, True])
 def test_training_through_the_front_door_never_sees_the_counterpart(tmp_path, endless):
     data = busy("small", "large", n=60, endless=endless)
@@ -271,3 +277,12 @@ def test_a_painting_is_that_of_the_item_whatever_lies_beside_it():
     together = data.test.gather(range(4))
     assert torch.equal(torch.cat(alone), together["b"])
     assert (together["a"] - together["b"]).abs().mean() > 0.01
+
+
+def test_evaluation_reads_the_domain_that_is_modelled_and_its_counterpart():
+    data = busy("small", "large", n=60)
+    system = daedal.create(Recorder, data, x="b", given="a")
+    found = daedal.evaluate(system.eval(), data, n=6, metrics=["fd-self", "memorised"])
+    assert set(found) == {"fd-self", "memorised"}
+    with pytest.raises(UsageError, match="compare unpaired domains by 'evaluate'"):
+        daedal.compare([Recorder], data, x="b", given="a", seconds=1)
