@@ -46,11 +46,12 @@ def render(
         n: pictures, pairs or clips; where there is a test split, those for training
         size: N or HxW pixels, at least 8
         layout: where pictures go: images, classes (ImageFolder), unpaired or paired (trainA, trainB), sides (pix2pix),
-            clips
+            edits (before, after), clips
         also: what is written beside: masks, instances, boxes, parts, depth, depth-png, normals, normals-png, flow,
             visible, landmarks, captions, metadata, factors; repeatable, or with commas
         by: factor whose choices are the folders of --layout classes
-        domain: one side of a translation: smile=1, or an output (rgb, stencil, depth, normal); typed twice
+        domain: one side of a translation: a name of the world's, factor=value, an output (rgb, stencil, depth, normal,
+            rig, painting), or several with commas; typed twice
         set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas
         correlation: two factors that vary together and how much, in [-1, 1], such as beard,age,0.8
         test_correlation: the same of the test split; 0 shows who took the one for the other

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from daedal.data.worlds.catalogue import WORLDS, find_world
@@ -18,6 +19,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "worlds.md"
 def tables() -> dict[str, str]:
     """The tables of the page by name."""
     found = {f"factors of {name}": factor_table(find_world(name)) for name in WORLDS}
+    for name in WORLDS:
+        world = find_world(name)
+        told = (("domains", "domain", world.domains), ("edits", "instruction", world.edits))
+        found |= {f"{title} of {name}": _meanings(word, pairs) for title, word, pairs in told if pairs}
     for title, rows in (("layouts", LAYOUTS), ("truths", TRUTHS)):
         flag = "--layout" if title == "layouts" else "--also"
         lines = [f"| `{name}` | `{row.files}` | {row.meaning} |" for name, row in rows.items()]
@@ -29,6 +34,11 @@ def factor_table(world: World) -> str:
     """A row for each factor."""
     rows = [f"| `{f.name}` | {_range(f)} | {f.meaning} | {_where(f)} |" for f in world.factors]
     return "\n".join(["| factor | range | | changes |", "|---|---|---|---|", *rows])
+
+
+def _meanings(title: str, pairs: Mapping[str, str]) -> str:
+    """A row for each name: what it means."""
+    return f"| {title} | what it sets |\n|---|---|\n" + "\n".join(f"| {k} | `{v}` |" for k, v in pairs.items())
 
 
 def _range(factor: Factor) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,6 +124,10 @@ class Data:
         from daedal.data.load import load_data
 
         return load_data(**{**self.source, "endless": False})
+
+    def with_side(self, x: str) -> Data:
+        """The same with training items that have the field `x` alone where its domains are unpaired."""
+        return replace(self, train=self.train[x]) if isinstance(self.train, Unpaired) else self
 
 
 def is_endless(split: Any) -> bool:

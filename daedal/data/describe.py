@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from daedal.data.base import Column, Data, is_endless
+from daedal.data.base import Column, Data, Split, is_endless
 from daedal.data.fingerprint import item_digests
 from daedal.data.names import printable
 from daedal.data.sheet import contact_sheet
@@ -44,9 +44,10 @@ class Description:
     sizes: Mapping[str, int] = field(default_factory=dict)  # "HEIGHTxWIDTH" in the files: images
     modes: Mapping[str, int] = field(default_factory=dict)  # Pillow's modes in the files: images
     entropy: float | None = None  # nats, of a known density
+    sides: Mapping[str, int] = field(default_factory=dict)  # training items of each of some unpaired domains
+    domains: Mapping[str, str] = field(default_factory=dict)  # of a world: what the fields `a` and `b` show
     credits: Mapping[str, str] = field(default_factory=dict)  # author and licence of what was published by others
     texts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each field of words: how many, how long
-    sides: Mapping[str, int] = field(default_factory=dict)  # training items of each of two unpaired domains
 
     def to_json(self) -> dict[str, Any]:
         """Everything, JSON-able."""
@@ -76,6 +77,7 @@ class Description:
     def _lines(self) -> list[tuple[str, str]]:
         """Words and what they mean here, those that have nothing to say left out."""
         lines = [("data", printable(self.name)), ("items", self._items())]
+        lines += [(f"domain {name}", words) for name, words in self.domains.items()]
         lines += [(f"field {name}", _space(space, self.ranges.get(name))) for name, space in self.fields.items()]
         lines += [(f"sentences of {name}", _sentences(facts)) for name, facts in self.texts.items()]
         lines += [(f"classes of {name}", _counted(counts)) for name, counts in self.classes.items()]
@@ -96,10 +98,8 @@ class Description:
     def _items(self) -> str:
         if self.train is None:
             return f"endless training items, made when they are asked for, and {self.test} test (described here)"
-        if self.sides:
-            sides = " and ".join(f"{count} of {name}" for name, count in self.sides.items())
-            return f"{self.n}: {sides} to train on, none a pair of another, and {self.test} pairs to test"
-        return f"{self.n}: {self.train} training, {self.test} test"
+        train = " + ".join(f"{n} of {name}" for name, n in self.sides.items()) or self.train
+        return f"{self.n}: {train} training, {self.test} test{' pairs' if self.sides else ''}"
 
     def _problem_lines(self) -> list[str]:
         more = len(self.problems) - SHOWN
@@ -118,25 +118,22 @@ def describe(data_or_source: Any, **options: Any) -> Description:
         from daedal.data.describe_texts import describe_texts
 
         return describe_texts(data)
-    endless = is_endless(data.train)
-    rows = {"train": np.arange(0) if endless else np.asarray(data.train.rows), "test": np.asarray(data.test.rows)}
-    columns = data.test.columns
-    n = len(columns["x"].values)
-    items = np.unique(np.concatenate([rows["train"], rows["test"]]) % n)
-    digests = item_digests(columns["x"].values)
-    trained = {digests[i] for i in rows["train"] % n}
-    shared = sum(digests[i] in trained for i in rows["test"] % n) if len(items) > 1 else 0
-    notes = data.notes
+    items, duplicates, shared = _looked_at(data) if isinstance(data.train, Split) else _apart(data)
+    columns, notes = data.test.columns, data.notes
+    sides = {name: len(side) for name, side in getattr(data.train, "sides", {}).items() if not is_endless(side)}
+    train = sum(sides.values()) if sides else None if is_endless(data.train) else len(data.train)
     return Description(
         name=data.name,
-        n=len(items),
-        train=None if endless else len(data.train),
+        n=len(items) + sum(sides.values()),
+        train=train,
         test=len(data.test),
         fields={name: space.to_json() for name, space in data.fields.items()},
         ranges={name: _range(column) for name, column in columns.items() if not isinstance(column.space, Labels)},
         classes={name: counts for name, column in columns.items() if (counts := _classes(column, items))},
-        duplicates=len(items) - len({digests[i] for i in items}),
+        duplicates=duplicates,
         shared=shared,
+        sides=sides,
+        domains=notes.get("domains", {}),
         fingerprint=data.fingerprint,
         problems=list(notes.get("problems", [])),
         skipped=notes.get("skipped", 0),
@@ -146,6 +143,31 @@ def describe(data_or_source: Any, **options: Any) -> Description:
         entropy=None if data.density is None else data.density.entropy,
         credits=notes.get("credits", {}),
     )
+
+
+def _looked_at(data: Data) -> tuple[np.ndarray, int, int]:
+    """Rows of all items; how many equal one before them, how many test items a training item: in the first field."""
+    rows, tested = np.asarray(data.train.rows), np.asarray(data.test.rows)
+    digests = _digests(data.test, next(iter(data.fields)))
+    n = len(digests)
+    items = np.unique(np.concatenate([rows, tested]) % n)
+    trained = {digests[i] for i in rows % n}
+    shared = sum(digests[i] in trained for i in tested % n) if len(items) > 1 else 0
+    return items, len(items) - len({digests[i] for i in items}), shared
+
+
+def _apart(data: Data) -> tuple[np.ndarray, int, int]:
+    """The same where training items lie apart: they are endless, or of unpaired domains, of which all is summed."""
+    rows, duplicates, shared = np.unique(data.test.rows), 0, 0
+    for name, side in getattr(data.train, "sides", {next(iter(data.fields)): data.train}).items():
+        tested, trained = _digests(data.test, name), set() if is_endless(side) else set(_digests(side, name))
+        duplicates += len(tested) - len(set(tested) - trained) + (0 if is_endless(side) else len(side) - len(trained))
+        shared += sum(digest in trained for digest in tested)
+    return rows, duplicates, shared
+
+
+def _digests(split: Split, field: str) -> list[bytes]:
+    return item_digests(split.columns[field].values)
 
 
 def _load(source: Any, options: dict[str, Any]) -> Data:

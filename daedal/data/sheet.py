@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from daedal.data.base import Data, is_endless
+from daedal.data.base import Data, how_many, is_endless
 from daedal.data.grid import VISIBLE, image_grid, new_figure, to_picture
 from daedal.data.names import printable
 from daedal.data.tokens import is_text
@@ -29,40 +29,59 @@ POINTS = 5000
 
 def contact_sheet(data: Data, path: str | os.PathLike[str] | None = None) -> Image.Image:
     """A picture of the training split, saved as a PNG if `path` is given: images by class; of a world, a row for each
-    factor; points, or histograms; sentences.
+    factor, of two domains pairs of the test split; points, or histograms; sentences.
 
     Which items are shown is fixed: evenly spaced ones, of every class where there are classes.
     """
+    sheet = _sheet(data)
+    if path is not None:
+        sheet.save(path, "PNG")
+    return sheet
+
+
+def _sheet(data: Data) -> Image.Image:
+    if (domains := data.notes.get("domains")) is not None:
+        return _pair_sheet(data, domains)
     space = data.fields.get("x")
     if is_endless(data.train):
         data = replace(data, train=data.train[: PER_ROW * ROWS])
     if is_text(next(iter(data.fields.values()))):
         from daedal.data.sheet_texts import text_sheet
 
-        sheet = text_sheet(data)
-    elif data.world is not None:
+        return text_sheet(data)
+    if data.world is not None:
         from daedal.data.worlds.sheet import world_sheet
 
-        sheet = world_sheet(data.world, _title(data))
-    elif isinstance(space, Images):
-        sheet = _image_sheet(data)
-    elif isinstance(space, Vectors):
-        sheet = _points(data) if space.dim <= 2 else _histograms(data, space.dim)
-    else:
-        sheet = _label_sheet(data)
-    if path is not None:
-        sheet.save(path, "PNG")
-    return sheet
+        return world_sheet(data.world, _title(data))
+    if isinstance(space, Images):
+        return _image_sheet(data)
+    if isinstance(space, Vectors):
+        return _points(data) if space.dim <= 2 else _histograms(data, space.dim)
+    return _label_sheet(data)
 
 
 def _image_sheet(data: Data) -> Image.Image:
     rows = _rows_by_class(data)
     tiles = [(caption, [tile(x) for x in data.train.gather(items, ["x"])["x"]]) for caption, items in rows]
+    return _drawn(tiles, _title(data))
+
+
+def _pair_sheet(data: Data, domains: Mapping[str, str]) -> Image.Image:
+    """Items of the test split, a row of one domain above the row of the other."""
+    items = _spread(np.arange(len(data.test)), PER_ROW * ROWS // 2)
+    tiles = []
+    for start in range(0, len(items), PER_ROW):
+        found = data.test.gather(items[start : start + PER_ROW], domains)
+        tiles += [(f"{field}: {_short(words)}", [tile(x) for x in found[field]]) for field, words in domains.items()]
+    return _drawn(tiles, _title(data) + "; pairs of the test split")
+
+
+def _drawn(tiles: Sequence[tuple[str, Sequence[Image.Image]]], title: str) -> Image.Image:
+    """Captions and pictures, a row each."""
     font = ImageFont.load_default(14)
     wide, tall = (max(picture.size[k] for _, row in tiles for picture in row) + GAP for k in (0, 1))
     indent = max([0, *(int(font.getlength(caption)) + MARGIN for caption, _ in tiles if caption)])
     columns = max(len(row) for _, row in tiles)
-    title = _title(data)
     width = max(2 * MARGIN + indent + columns * wide, 2 * MARGIN + int(font.getlength(title)))
     top = MARGIN + LINE + GAP
     sheet = Image.new("RGB", (width, top + len(tiles) * max(tall, LINE) + MARGIN), PAPER)
@@ -77,9 +96,9 @@ def _image_sheet(data: Data) -> Image.Image:
 
 
 def _title(data: Data) -> str:
-    many = "endless" if data.source.get("endless") else len(data.train)
+    many = "endless" if data.source.get("endless") else how_many(data.train)
     splits = f"{many} training and {len(data.test)} test items"
-    space = data.fields["x"]
+    space = next(iter(data.fields.values()))
     shape = ""
     if isinstance(space, Images):
         shape = f", {space.height} x {space.width}, {space.channels} channels, {space.levels} levels"

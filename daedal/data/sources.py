@@ -26,7 +26,9 @@ from daedal.options import Option, check_options, options_of
 if TYPE_CHECKING:
     from daedal.data.base import Data, Found
 
-Field = Literal["depth", "normal", "stencil", "points", "caption", "rig", "flow", "visible"]  # of worlds
+Field = Literal[  # of worlds
+    "depth", "normal", "stencil", "points", "caption", "rig", "after", "instruction", "flow", "visible", "action"
+]
 OTHERS = (
     "toy:NAME, mnist:DIR, cifar10:DIR, a folder or .zip of images, a .npy, .npz, .csv or .txt file, parallel:TXT,TXT"
 )
@@ -82,6 +84,9 @@ def _world(
     frame_rate: PositiveFloat = 8.0,
     shadows: bool = True,
     endless: bool = False,
+    domains: tuple[str, ...] = (),
+    paired: bool = False,
+    set: tuple[str, ...] = (),
 ) -> None:
     """A world.
 
@@ -94,6 +99,10 @@ def _world(
         frame_rate: frames a second
         shadows: bodies cast shadows
         endless: training never sees an item twice: each is rendered when it is asked for
+        domains: two domains, the fields a and b in place of x: smile=0,smile=1; a name of the world's, factor=value, or
+            an output (rgb, stencil, depth, normal, rig, painting); typed twice, each may have several with commas
+        paired: training sees scenes in both domains; else every scene in one, and only test items are pairs
+        set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas
     """
 
 
@@ -168,16 +177,17 @@ def owners(option: str) -> list[str]:
 def take(source: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The source's own options, checked and complete, and what else was given. Raises OptionError."""
     options = options_here(source)
-    given = {name: _as_typed(value) if name in _texts(options) else value for name, value in given.items()}
+    given = {name: _as_written(value, name, options) for name, value in given.items()}
     own = {o.name: o.default for o in options}
     checked = check_options(options, {name: value for name, value in given.items() if name in own}, str(source))
     return own | checked, {name: value for name, value in given.items() if name not in own}
 
 
-def _texts(options: tuple[Option, ...]) -> list[str]:
-    return [o.name for o in options if o.kind.type is str and not o.kind.many]
-
-
-def _as_typed(value: Any) -> Any:
-    """A tuple as it is typed: ("beard", "age", 0.8) is beard,age,0.8."""
+def _as_written(value: Any, name: str, options: tuple[Option, ...]) -> Any:
+    """A value in the form of its option: ("beard", "age", 0.8) is beard,age,0.8, and "a=1" the tuple ("a=1",)."""
+    text = next((o.kind for o in options if o.name == name and o.kind.type is str and not o.kind.choices), None)
+    if text is None:
+        return value
+    if text.many:
+        return (value,) if isinstance(value, str) else value
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value

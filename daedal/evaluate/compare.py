@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from daedal.data.base import Data, is_endless
+from daedal.data.base import Data, Unpaired, is_endless
 from daedal.data.shares import cores
 from daedal.errors import Interrupted, RunError, UsageError
 from daedal.evaluate import progress
@@ -69,6 +69,8 @@ def compare(
     check_enough(data, data.fields.get(x))
     if is_endless(data.train):
         raise UsageError("A comparison gives all systems the same training items; leave out 'endless' (--endless).")
+    if isinstance(data.train, Unpaired):
+        raise UsageError("A comparison is of systems that train on one split; compare unpaired domains by 'evaluate'.")
     folder = make_folder(out, data, overwrite)
     threads = threads or int(os.environ.get("OMP_NUM_THREADS") or cores())
     terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))

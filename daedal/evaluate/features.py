@@ -62,6 +62,8 @@ def label_field(data: Data, x: str) -> str | None:
 
 def _differs(data: Data, label: str) -> bool:
     """Whether training items are of several classes: photographs that test, for one, are in no training split."""
+    if label not in data.train.columns:  # of one of two domains
+        return False
     items = np.linspace(0, len(data.train) - 1, min(len(data.train), 1000)).astype(np.int64)
     return len(data.train.gather(items, [label])[label].unique()) > 1
 

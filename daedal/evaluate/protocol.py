@@ -53,7 +53,7 @@ def evaluate(
     """
     seed, data = check_seed(seed, "evaluate"), data.finite()
     names, inception = _inception(metrics)
-    trial = Trial(system, data, n, seed)
+    trial = Trial(system, data.with_side(system.roles["x"]), n, seed)
     found = Metrics(trial, inception)
     wanted = _choose(names, list(found.functions))
     with _undisturbed(system, seed):

@@ -31,10 +31,11 @@ class Standardise(nn.Module):
     def fit(self, items: Any, field: str) -> None:
         """Learn mean and standard deviation from a split of `Data`, of an endless one from its first items.
 
-        A constant coordinate keeps scale 1.
+        Of unpaired domains from the side of that field. A constant coordinate keeps scale 1.
         """
         if not self.active:
             return
+        items = items.sides[field] if hasattr(items, "sides") else items
         n = len(items) if hasattr(items, "__len__") else FIRST
         x = items.gather(range(n), (field,))[field].double()
         scale = x.std(0, correction=0)

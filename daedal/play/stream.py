@@ -3,6 +3,9 @@
 A seat is one micro-batch of one rank. Draw d of a stage takes rows d*B .. (d+1)*B of the endless row of
 permutations (an uneven rest of an epoch is dropped), and each seat its share of them. So the whole state is the
 number of draws. Of endless items draw d takes items d*B .. (d+1)*B, so that no stage sees one twice.
+
+Unpaired domains are streams of their own, `next(batches["a"])` and `next(batches["b"])`, each with its own length and
+permutations, and there is no batch of both.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import torch
 from torch import Tensor
 
 from daedal.errors import UsageError
-from daedal.play.seeds import ORDER, address
+from daedal.play.seeds import ORDER, address, digest
 from daedal.play.turn import Batch
 
 KEEP_BYTES = 256 * 2**20  # decoded data up to this size stays in memory as tensors
@@ -32,8 +35,15 @@ class Items(Protocol):
         ...
 
 
+def sides_of(items: Any) -> Mapping[str, Items] | None:
+    """The items of each of some unpaired domains; None where items are of one kind."""
+    return getattr(items, "sides", None)
+
+
 def count(items: Items) -> float:
-    """How many items there are: infinity where they are endless."""
+    """How many items there are: infinity where they are endless; of unpaired domains those of the smaller."""
+    if (sides := sides_of(items)) is not None:
+        return min(count(side) for side in sides.values())
     return len(items) if hasattr(items, "__len__") else math.inf
 
 
@@ -75,10 +85,30 @@ class Source:
         return Batch(taken[self.x], {name: taken[name] for name in self.given})
 
 
-class Stream:
-    """The batches of one seat in one stage: `next(stream)` draws one, `stream.epoch()` passes over all the data."""
+def sources(
+    items: Items, roles: Mapping[str, Any], device: torch.device, dtype: torch.dtype
+) -> Source | dict[str, Source]:
+    """The source of these items; of unpaired domains one each, whose `x` is the domain's field."""
+    if (sides := sides_of(items)) is None:
+        return Source(items, roles, device, dtype)
+    return {name: Source(side, {"x": name, "given": ()}, device, dtype) for name, side in sides.items()}
 
-    def __init__(self, source: Source, batch_size: int, seat: int, seats: int, seed: int, stage: int):
+
+def streams(source: Source | dict[str, Source], *place: int) -> Stream | Domains:
+    """The batches of one seat in one stage: place is batch_size, seat, seats, seed, stage."""
+    if isinstance(source, Source):
+        return Stream(source, *place)
+    return Domains({name: Stream(one, *place, digest(name)) for name, one in source.items()})
+
+
+class Stream:
+    """The batches of one seat in one stage: `next(stream)` draws one, `stream.epoch()` passes over all the data.
+
+    A `lane` is of one of several streams, which take different permutations of as many items.
+    """
+
+    def __init__(self, source: Source, batch_size: int, seat: int, seats: int, seed: int, stage: int, *lane: int):
+        self.lane = lane
         self.source, self.seat, self.seats = source, seat, seats
         self.share = batch_size // seats
         self.draws_per_epoch = math.inf if source.endless else len(source.items) // batch_size
@@ -88,6 +118,12 @@ class Stream:
 
     def __iter__(self) -> Iterator[Batch]:
         return self
+
+    def __getitem__(self, name: str) -> Stream:
+        raise UsageError(
+            f"There is no batches['{name}']: this data is not of unpaired domains; take next(batches), or load it with "
+            "two domains and paired=False."
+        )
 
     def __next__(self) -> Batch:
         draw, self.draws = self.draws, self.draws + 1
@@ -109,7 +145,7 @@ class Stream:
 
     def _permutation(self, epoch: int) -> Tensor:
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(address(self.seed, self.stage, ORDER, epoch))
+            generator = torch.Generator().manual_seed(address(self.seed, self.stage, ORDER, epoch, *self.lane))
             self._epoch, self._order = epoch, torch.randperm(len(self.source.items), generator=generator)
         return self._order
 
@@ -118,3 +154,45 @@ class Stream:
         mine = torch.arange(self.seat, finite_count(self.source.items), self.seats)
         for rows in mine.split(CHUNK):
             yield self.source.batch(rows)
+
+
+class Domains:
+    """Unpaired domains of one seat in one stage, each a stream of its own: `next(batches["a"])`."""
+
+    def __init__(self, streams: Mapping[str, Stream]):
+        self.streams = dict(streams)
+        self.seat = next(iter(self.streams.values())).seat
+
+    def __getitem__(self, name: str) -> Stream:
+        if name not in self.streams:
+            raise UsageError(f"There is no domain '{name}' among these batches; {self._known}.")
+        return self.streams[name]
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        raise UsageError(f"These domains are unpaired, and no batch has items of both; {self._known}.")
+
+    def epoch(self) -> Iterator[Batch]:
+        """Raises UsageError: a domain has epochs, such as `batches["a"].epoch()`."""
+        return next(self)  # type: ignore[return-value]
+
+    @property
+    def _known(self) -> str:
+        return "take " + " and ".join(f"next(batches[{name!r}])" for name in self.streams)
+
+    @property
+    def draws(self) -> dict[str, int]:
+        """How many batches were drawn of each: the whole state."""
+        return {name: stream.draws for name, stream in self.streams.items()}
+
+    @draws.setter
+    def draws(self, draws: Mapping[str, int]) -> None:
+        for name, stream in self.streams.items():
+            stream.draws = draws[name]
+
+    @property
+    def epochs(self) -> float:
+        """How often the items of the domain that was seen the most have been seen."""
+        return max(stream.epochs for stream in self.streams.values())

@@ -32,6 +32,7 @@ class System(nn.Module):
     variants: ClassVar[Mapping[str, Variant]] = {}
     compiles: ClassVar[tuple[str, ...]] = ()  # submodules that `--compile` compiles; never a critic under a penalty
     conditional: ClassVar[bool] = True  # whether it can be given anything
+    unpaired: ClassVar[bool] = False  # whether it learns from unpaired domains: x is one, the others are given
     toy: ClassVar[Mapping[str, Any]] = {}  # options that make it small, for tests and first looks
     exempt: ClassVar[Mapping[str, str]] = {}  # contracts that do not apply, each with its reason
     recipe: Recipe = Recipe()

@@ -16,7 +16,7 @@ from torch import Tensor
 from daedal.play.player import Player, Stage
 from daedal.play.ranks import Ranks
 from daedal.play.seeds import address, digest
-from daedal.play.stream import Stream
+from daedal.play.stream import Domains, Stream
 from daedal.play.turn import Done, Tell, Turn
 
 Record = Callable[[str, Tensor | float], None]
@@ -100,7 +100,7 @@ class Table:
         self,
         stage: Stage,
         index: int,
-        streams: Sequence[Stream],
+        streams: Sequence[Stream | Domains],
         ranks: Ranks,
         *,
         seed: int,

@@ -32,7 +32,7 @@ from daedal.play.ranks import Ranks
 from daedal.play.seeds import ENTER, address, untouched_generators
 from daedal.play.settings import Hooks, Run, Settings, Trainable, check_enough, pick_device
 from daedal.play.stopping import Stopper
-from daedal.play.stream import Source, Stream, count
+from daedal.play.stream import count, sources, streams
 from daedal.play.system import System
 from daedal.play.table import Table
 
@@ -164,7 +164,7 @@ class Trainer:
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
         self.system.to(self.device).train()
-        self.source = Source(self.data.train, self.system.roles, self.device, self.system.dtype)
+        self.source = sources(self.data.train, self.system.roles, self.device, self.system.dtype)
         if self.settings.compile:
             compile_modules(self.system)
             self.compiled = graphs_made()
@@ -206,7 +206,7 @@ class Trainer:
     def _table(self, stages: Sequence[Stage], index: int) -> Table:
         micros, world, seed = self.settings.accumulate, self.ranks.world, self.settings.seed
         seats = [micro * world + self.ranks.rank for micro in range(micros)]
-        streams = [Stream(self.source, self.batch_size, seat, micros * world, seed, index) for seat in seats]
+        drawn = [streams(self.source, self.batch_size, seat, micros * world, seed, index) for seat in seats]
         autocast: Callable[[], Any] = contextlib.nullcontext
         if self.settings.precision == "bf16":
             autocast = partial(torch.autocast, self.device.type, dtype=torch.bfloat16)
@@ -214,7 +214,7 @@ class Trainer:
         return Table(
             stages[index],
             index,
-            streams,
+            drawn,
             self.ranks,
             seed=seed,
             generators=self.generators,

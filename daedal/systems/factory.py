@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from daedal.data.base import Data
+from daedal.data.base import Data, Unpaired
 from daedal.declare import Recipe
 from daedal.errors import UsageError, did_you_mean
 from daedal.options import check_options, check_seed
@@ -53,6 +53,8 @@ def create(
     fields = data.fields if isinstance(data, Data) else data
     given = (given,) if isinstance(given, str) else tuple(given)
     _check_roles(fields, x, given)
+    if isinstance(data, Data):
+        check_pairing(entry.name, kind, data, (x, *given))
     _check_space(entry, kind, fields[x], x)
     if config not in (None, "paper"):
         raise UsageError(f"'config' of create must be 'paper' or None; got {config!r}.")
@@ -94,6 +96,25 @@ def _check_roles(fields: Mapping[str, Space], x: str, given: Sequence[str]) -> N
             raise UsageError(f"The data has no field '{field}'.{hint} Its fields are {', '.join(fields)}.")
     if x in given:
         raise UsageError(f"'{x}' cannot be modelled and given at once; take it out of 'given'.")
+
+
+def check_pairing(name: str, kind: type[System], data: Data, roles: Sequence[str]) -> None:
+    """Raise UsageError where a system needs pairs and the data has none, or the other way round."""
+    if not isinstance(data.train, Unpaired):
+        if kind.unpaired:
+            raise UsageError(f"'{name}' learns from unpaired domains; load the data with two domains and paired=False.")
+        return
+    if not kind.unpaired:
+        raise UsageError(
+            f"'{name}' learns from one training split, and these domains are unpaired, with a split each; load the "
+            "data with paired=True (--paired)."
+        )
+    if set(roles) != set(data.train.sides):
+        x, *given = data.train.sides
+        raise UsageError(
+            f"'{name}' models one of the unpaired domains and is given the rest, such as --x {given[0]} --given {x}; "
+            f"got {', '.join(roles)}."
+        )
 
 
 def _check_space(entry: Entry, kind: type[System], space: Space, x: str) -> None:

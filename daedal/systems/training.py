@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,18 @@ import torch
 from torch import Tensor
 
 from daedal.capabilities import Samples
-from daedal.data.base import Data
+from daedal.data.base import Data, Unpaired
 from daedal.data.grid import show
 from daedal.errors import RunError, UsageError
 from daedal.play.folder import read_settings
 from daedal.play.ranks import Ranks
 from daedal.play.settings import Hooks, Run, Settings
+from daedal.play.stream import count
 from daedal.play.system import System
 from daedal.play.trainer import Trainer
 from daedal.spaces import Images, Vectors
 from daedal.systems.card import write_card
-from daedal.systems.factory import create, resolve
+from daedal.systems.factory import check_pairing, create, resolve
 from daedal.systems.storage import rebuild, save, write_description
 
 PICTURED = 16  # samples in the picture made beside a checkpoint
@@ -130,6 +131,7 @@ def _check_fit(system: System, data: Data) -> None:
         if data.fields.get(name) != space:
             has = data.fields.get(name, "no such field")
             raise UsageError(f"'{system.name}' was made for '{name}' {space}, and this data has {has}; create it anew.")
+    check_pairing(system.name, type(system), data, [system.roles["x"], *system.roles["given"]])
 
 
 def _go_on(
@@ -204,7 +206,7 @@ class Illustrator:
 
     def __init__(self, system: System, data: Data, seed: int):
         self.system, self.seed = system, seed
-        self.given = data.test.gather(range(min(PICTURED, len(data.test))), system.roles["given"])
+        self.given = _examples(data, system.roles["given"])
         self.cost, self.last = 0.0, -float("inf")
 
     def __call__(self, folder: Path, step: int) -> None:
@@ -219,3 +221,11 @@ class Illustrator:
         show(images).save(folder / "samples" / f"step-{step:08d}.png")
         self.last = time.monotonic()
         self.cost = self.last - start
+
+
+def _examples(data: Data, given: Sequence[str]) -> dict[str, Tensor]:
+    """Values of `given` to sample for: of test items; of unpaired domains of training items, as those know no pairs."""
+    if isinstance(data.train, Unpaired):
+        n = int(min(PICTURED, count(data.train)))  # type: ignore[arg-type]
+        return {name: data.train.sides[name].gather(range(n))[name] for name in given}
+    return data.test.gather(range(min(PICTURED, len(data.test))), given)

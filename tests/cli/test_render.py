@@ -40,7 +40,7 @@ def test_the_answer_for_programs_and_for_people(daedal, tmp_path):
 WRONG = {
     "render": "'WORLD' is missing its value",
     "render blobs": "Say where to, such as --out blobs.",
-    "render blob --out out": "'blob' is no world; the worlds are portraits, streets, dancers, blobs. Did you mean 'blobs'?",
+    "render blob --out out": "'blob' is no world; the worlds are portraits, streets, dancers, blobs. Did you mean ",
     "render blobs --out out --layout class": "'class' is no layout; there are images, classes, ",
     "render blobs --out out --also mask": "'mask' is no truth; there are masks, instances, ",
     "render blobs --out out --size 7": "'size' of a world must be at least 8 pixels; got '7'.",
@@ -61,8 +61,8 @@ WRONG = {
     "render blobs --out out --layout classes --by width": "'width' is not one choice, and classes are; --by takes",
     "render blobs --out out --by hat": "--by names the classes of --layout classes; leave it out of images.",
     "render blobs --out out --layout paired": "--layout paired takes two --domain, such as smile=0 and smile=1; got 0.",
-    "render blobs --out out --layout sides --domain rgb --domain stensil": "'stensil' is no domain; write factor="
-    "value, or one of the outputs rgb, stencil, depth, normal. Did you mean 'stencil'?",
+    "render blobs --out out --layout sides --domain rgb --domain stensil": "'stensil' is no domain of blobs; a "
+    "domain is factor=value, or an output (rgb, stencil, depth, normal, painting). Did you mean 'stencil'?",
     "render blobs --out out --domain hat=tall": "--layout images takes no --domain; got 1.",
     "render blobs --out out --also flow": "'flow' is between the frames of clips; choose --layout clips for it.",
     "render blobs --out out --layout classes --by hat --also masks": "'masks' goes with --layout images or clips only",

@@ -5,6 +5,9 @@ Items are those of the indices 0 .. n - 1; which are tested, `daedal.data.worlds
 With `endless=True` the training split goes on for ever and is rendered on demand, the test split is that of n; an index
 has the same pixels in both. With a `correlation`, test items have their own (`test_correlation`, by default none).
 
+With `domains`, the fields `a` and `b` are the pictures of a scene in both. Unless they are paired, training shows every
+other training scene in the one and the rest in the other, so that it never sees a scene in both; the test split does.
+
 A feature net learns the field `label`; without one it learns the world's first factor with choices.
 """
 
@@ -12,19 +15,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from daedal.data.base import Column, Data
-from daedal.data.build import build
+from daedal.data.base import Column, Data, Unpaired
+from daedal.data.build import build, build_unpaired
 from daedal.data.fingerprint import fingerprint
 from daedal.data.options import IMAGE_OPTIONS, Options
+from daedal.data.worlds.catalogue import WORLDS, find_world
+from daedal.data.worlds.domains import NAMES
 from daedal.data.worlds.endless import EndlessSplit
 from daedal.data.worlds.fields import PAIRED, RENDERED
 from daedal.data.worlds.rendering import rendered
-from daedal.data.worlds.simulator import Simulator, correlation_of, find_world
+from daedal.data.worlds.simulator import Simulator, check_clip, correlation_of
 from daedal.data.worlds.world import World
 from daedal.errors import UsageError, did_you_mean
 
@@ -32,19 +39,12 @@ N, LEAST_N = 10_000, 10
 SIZE, LEAST_SIZE = (32, 32), 8
 
 
-def portraits(options: Options, **own: Any) -> Data:
-    """The portraits, as `load_data` finds them."""
-    return load_world(find_world("daedal.data.worlds.portraits:Portraits"), options, **own)
+def _reader(name: str) -> Callable[..., Data]:
+    """What `load_data` calls for a world of ours."""
+    return lambda options, **own: load_world(find_world(name), options, **own)
 
 
-def streets(options: Options, **own: Any) -> Data:
-    """The streets, as `load_data` finds them."""
-    return load_world(find_world("daedal.data.worlds.streets:Streets"), options, **own)
-
-
-def dancers(options: Options, **own: Any) -> Data:
-    """The dancers, as `load_data` finds them."""
-    return load_world(find_world("daedal.data.worlds.dancers:Dancers"), options, **own)
+portraits, streets, dancers = (_reader(name) for name in WORLDS)
 
 
 def load_world(
@@ -59,6 +59,9 @@ def load_world(
     frame_rate: float,
     shadows: bool,
     endless: bool,
+    domains: tuple[str, ...],
+    paired: bool,
+    set: tuple[str, ...],
 ) -> Data:
     """A world as data; the options are those of `daedal.data.sources`. Raises UsageError."""
     simulator = Simulator(
@@ -71,12 +74,19 @@ def load_world(
         None if correlation is None else correlation_of(world, correlation),
         test_correlation,
         None if label is None else _label(world, label),
-        _fields(world, fields, frames),
+        _fields(world, fields, frames, frame_rate),
+        set,
+        domains,
     )
+    check_clip(simulator)
+    _check_domains(simulator, paired)
     n = N if options.n is None else options.n
     if n < LEAST_N:
         raise UsageError(f"'n' of {world.name} must be an integer in [{LEAST_N}, inf); got {n}.")
-    data = _endless(simulator, n) if endless else _finite(simulator, n)
+    if domains and not paired:
+        data = _unpaired(simulator, n, endless)
+    else:
+        data = _endless(simulator, n) if endless else _finite(simulator, n)
     return replace(data, world=simulator)
 
 
@@ -94,16 +104,31 @@ def _endless(of: Simulator, n: int) -> Data:
     return replace(data, train=EndlessSplit(of), fingerprint=_fingerprint(of, data))  # type: ignore[arg-type]
 
 
-def _columns(of: Simulator, index: np.ndarray) -> dict[str, Column]:
+def _unpaired(of: Simulator, n: int, endless: bool) -> Data:
+    """Every other training scene in each domain, and all test scenes in both."""
+    index = np.arange(n)
+    test = of.sides.is_test(index)
+    sides = {name: _columns(of, index[~test][k::2], (name,)) for k, name in enumerate(NAMES) if not endless}
+    data = build_unpaired(of.world.name, sides, _columns(of, index[test]), source={}, notes=_notes(of))
+    if not endless:
+        return data
+    train: Any = Unpaired({name: EndlessSplit(of, (name,), k, 2) for k, name in enumerate(NAMES)})  # type: ignore[arg-type]
+    return replace(data, train=train, fingerprint=_fingerprint(of, data))
+
+
+def _columns(of: Simulator, index: np.ndarray, names: tuple[str, ...] | None = None) -> dict[str, Column]:
     values = of.values(index)
     return {
-        name: Column(rendered(of, name, index) if name in RENDERED else of.raw(name, values), space)
-        for name, space in of.spaces.items()
+        name: Column(rendered(of, name, index) if name in RENDERED else of.raw(name, values), of.spaces[name])
+        for name in names or of.spaces
     }
 
 
 def _notes(of: Simulator) -> dict[str, Any]:
-    return {"landmarks": list(of.landmarks)} if "points" in of.fields else {}
+    notes = {"landmarks": list(of.landmarks)} if "points" in of.fields else {}
+    return notes | (
+        {"domains": dict(zip(NAMES, [domain.name for domain in of.pair], strict=True))} if of.domains else {}
+    )
 
 
 def _fingerprint(of: Simulator, data: Data) -> str:
@@ -136,10 +161,43 @@ def _label(world: World, name: str) -> str:
     return name
 
 
-def _fields(world: World, names: tuple[str, ...], frames: int | None) -> tuple[str, ...]:
+def _check_domains(of: Simulator, paired: bool) -> None:
+    if not of.pair:
+        if paired:
+            raise UsageError("'paired' is about two domains; name them with 'domains', or leave it out.")
+        return
+    if of.fields:
+        raise UsageError(
+            f"'fields' are of one picture, and domains are two; leave out '{of.fields[0]}' (a domain may be an output, "
+            "such as depth)."
+        )
+    for name in [of.label, *of.settings]:
+        if name in of.differing:
+            what = "label" if name == of.label else "set"
+            raise UsageError(f"'{what}' must not be '{name}', which the domains set; choose another factor.")
+
+
+def _fields(world: World, names: tuple[str, ...], frames: int | None, frame_rate: float) -> tuple[str, ...]:
     for name in names:
         if name in PAIRED and frames is None:
             raise UsageError(f"'{name}' is between two frames; ask for clips with 'frames' (--frames 8).")
         if name == "rig" and not hasattr(world, "rig"):
             raise UsageError(f"'rig' is no field of {world.name}, which nothing drives; leave it out.")
+        if name in ("after", "instruction") and not world.edits:
+            raise UsageError(f"'{name}' is no field of {world.name}, which has no edits; leave it out.")
+        if name == "action":
+            _check_action(world, frame_rate)
     return tuple(dict.fromkeys(names))
+
+
+def _check_action(world: World, rate: float) -> None:
+    """Raise UsageError unless there are actions, and one alone between any two frames."""
+    if not world.actions:
+        raise UsageError(f"'action' is no field of {world.name}, where nothing acts; leave it out.")
+    frames = rate * world.action_seconds  # of one action
+    if not math.isinf(frames) and (frames != int(frames) or frames < 1):
+        each = 1 / world.action_seconds
+        raise UsageError(
+            f"{rate:g} frames a second let two actions fall between two frames, as one of {world.name} takes "
+            f"{world.action_seconds:g} s; let 'frame_rate' be a multiple of {each:g}."
+        )

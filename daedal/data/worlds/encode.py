@@ -93,7 +93,9 @@ def _runs(mask: np.ndarray) -> list[int]:
     return [0, *runs] if flat[0] else runs
 
 
-def coco(images: list[dict[str, Any]], annotations: list[dict[str, Any]], stencil: tuple[str, ...]) -> dict[str, Any]:
-    """COCO's file: pictures, things, and the classes but the one behind all."""
-    categories = [{"id": k, "name": name} for k, name in enumerate(stencil) if k]
+def coco(
+    images: list[dict[str, Any]], annotations: list[dict[str, Any]], stencil: tuple[str, ...], kinds: tuple[str, ...]
+) -> dict[str, Any]:
+    """COCO's file: pictures, things, and the classes `kinds` of the stencil."""
+    categories = [{"id": k, "name": name} for k, name in enumerate(stencil) if name in kinds]
     return {"images": images, "annotations": annotations, "categories": categories}

@@ -12,10 +12,14 @@
 | `points` | `Vectors(2k)` | column and row of each landmark, in pixels |
 | `caption` | `Labels(words, (length,), names)` | tokens of a sentence, see `daedal.data.tokens` |
 | `rig` | as `x` | what drives the picture, in few flat shapes: a condition to render from; of worlds that have one |
+| `after` | as `x` | the picture after an edit of the world's, exactly: see `daedal.data.worlds.edits` |
+| `instruction` | as `caption` | what the edit says |
+| `a`, `b` | as `x`, in its place | the picture in two domains: see `daedal.data.worlds.domains` |
 | `flow` | `Images(2, h, w, 65536)`, one frame less | where each pixel goes, to the right and down: see `pixels` |
 | `visible` | `Labels(2, (h, w))`, one frame less | whether its point is still seen there |
+| `action` | `Labels(actions, (frames - 1,), names)` | what is done between two frames, of worlds where something acts |
 
-In clips, `depth`, `normal`, `stencil` and `rig` have frames too, and `points` those of all frames one after the other.
+In clips, `depth`, `normal`, `stencil`, `rig` and `after` have frames too, and `points` those of all frames in a row.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from daedal.data.worlds.domains import NAMES
+from daedal.data.worlds.edits import instructions
 from daedal.data.worlds.render import flow, project, render, to_pixels
 from daedal.data.worlds.scene import Scene
 from daedal.data.worlds.world import Factor, Values, World
@@ -36,9 +42,10 @@ from daedal.spaces import Images, Labels, Space, Vectors, video
 if TYPE_CHECKING:
     from daedal.data.worlds.simulator import Simulator
 
-PAIRED = ("flow", "visible")  # of two frames
+PAIRED = ("flow", "visible", "action")  # of two frames
 FINE = 65536  # levels of what is measured
-RESERVED = ("x", "label", "factors", "depth", "normal", "stencil", "points", "caption", "rig", *PAIRED)
+MORE = ("depth", "normal", "stencil", "points", "caption", "rig", "after", "instruction", *PAIRED)
+RESERVED = ("x", "a", "b", "label", "factors", *MORE)
 
 
 def space_of(of: Simulator, name: str) -> Space:
@@ -46,7 +53,8 @@ def space_of(of: Simulator, name: str) -> Space:
     height, width = of.size
     frames = () if of.frames is None else (of.frames - (name in PAIRED),)
     images = {"x": Images(3, height, width), "normal": Images(3, height, width)}
-    images |= {"rig": images["x"], "depth": Images(1, height, width, FINE), "flow": Images(2, height, width, FINE)}
+    images |= dict.fromkeys(("rig", "after", *NAMES), images["x"])
+    images |= {"depth": Images(1, height, width, FINE), "flow": Images(2, height, width, FINE)}
     if name in images:
         return video(images[name], *frames) if frames else images[name]
     if name in ("stencil", "visible"):
@@ -54,10 +62,12 @@ def space_of(of: Simulator, name: str) -> Space:
         return Labels(len(classes), (*frames, height, width), classes)
     if name == "points":
         return Vectors(2 * len(of.landmarks) * (of.frames or 1))
-    if name == "caption":
-        return of.vocabulary.space
+    if name in ("caption", "instruction"):
+        return (of.vocabulary if name == "caption" else of.wording).space
+    if name == "action":
+        return Labels(len(of.world.actions), frames, of.world.actions)
     if name == "factors":
-        return Vectors(sum(factor.size for factor in numbers(of.world)))
+        return Vectors(sum(factor.size for factor in numbers_of(of)))
     factor = of.world.factor(of.label if name == "label" and of.label else name)
     if factor.choices:
         return Labels(len(factor.choices), () if factor.size == 1 else (factor.size,), factor.choices)
@@ -67,6 +77,11 @@ def space_of(of: Simulator, name: str) -> Space:
 def numbers(world: World) -> list[Factor]:
     """The factors that are numbers and that a picture shows."""
     return [factor for factor in world.factors if factor.shown and not factor.choices]
+
+
+def numbers_of(of: Simulator) -> list[Factor]:
+    """Those of them that two domains have in common."""
+    return [factor for factor in numbers(of.world) if factor.name not in of.differing]
 
 
 def choices(world: World) -> list[Factor]:
@@ -80,15 +95,20 @@ def raw(of: Simulator, name: str, values: Values) -> np.ndarray:
         return RENDERED[name](of, values)
     if name == "caption":
         return of.vocabulary.encode(of.world.caption(values))
+    if name == "instruction":
+        return of.wording.encode(instructions(of.world, values))
+    if name == "action":
+        moments = [of.moment(values, k + 0.5) for k in range((of.frames or 1) - 1)]  # far from where one ends
+        return torch.stack([of.world.action(values, moment) for moment in moments if moment is not None], 1).numpy()
     if name == "factors":
-        return _places(of.world, values)
+        return _places(of, values)
     value = values[of.label if name == "label" and of.label else name].numpy()
     return value if value.ndim == 2 or value.dtype == np.int64 else value[:, None]
 
 
-def _places(world: World, values: Values) -> np.ndarray:
+def _places(of: Simulator, values: Values) -> np.ndarray:
     parts = []
-    for factor in numbers(world):
+    for factor in numbers_of(of):
         place = (values[factor.name].double() - factor.low) / (factor.high - factor.low) * 2 - 1
         parts.append(place.reshape(len(place), factor.size))
     return torch.cat(parts, 1).float().numpy()
@@ -146,6 +166,23 @@ def _x(of: Simulator, scene: Scene) -> np.ndarray:
     return _levels(render(scene, *of.size, ("rgb",), shadows=of.shadows)["rgb"], 256)
 
 
+def _after(of: Simulator, values: Values) -> np.ndarray:
+    return RENDERED["x"](of, of.edited(values))
+
+
+def _domain(place: int) -> Callable[[Simulator, Values], np.ndarray]:
+    """Of one of the two domains: its pictures, or clips."""
+
+    def of_values(of: Simulator, values: Values) -> np.ndarray:
+        domain = of.pair[place]
+        there = domain.values(values)
+        if of.frames is None:
+            return _levels(domain.picture(of, there), 256)
+        return np.stack([_levels(domain.picture(of, there, k), 256) for k in range(of.frames)], 1)
+
+    return of_values
+
+
 def _rig(of: Simulator, scene: Scene) -> np.ndarray:
     return _levels(render(scene, *of.size, ("rgb",), shadows=False)["rgb"], 256)
 
@@ -184,6 +221,9 @@ def _landmarks(of: Simulator, values: Values, moment: int | None) -> np.ndarray:
 
 RENDERED: Mapping[str, Callable[[Simulator, Values], np.ndarray]] = {
     "x": _pictured(_x),
+    "after": _after,
+    "a": _domain(0),
+    "b": _domain(1),
     "depth": _pictured(_depth),
     "normal": _pictured(_normal),
     "stencil": _pictured(_stencil),

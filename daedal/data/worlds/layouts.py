@@ -14,13 +14,16 @@ from daedal.errors import UsageError, did_you_mean
 
 @dataclass(frozen=True)
 class Layout:
-    """Where pictures go; `split` says whether test pictures are apart, `domains` how many domains are needed."""
+    """Where pictures go; `split` says whether test pictures are apart, `domains` how many are needed, `each` how many
+    pictures an item has.
+    """
 
     files: str
     meaning: str
     split: bool = True
     domains: int = 0
     dense: bool = False  # whether truths of every pixel can be written beside
+    each: int = 1
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,20 @@ LAYOUTS: Mapping[str, Layout] = {
     "images": Layout("images/0007.png", "plain pictures", split=False, dense=True),
     "classes": Layout("train/CLASS/0007.png, test/CLASS/...", "ImageFolder: a folder for each choice of --by"),
     "unpaired": Layout(
-        "trainA/0007.png, trainB/, testA/, testB/", "CycleGAN's: two domains, no item in both", domains=2
+        "trainA/0007.png, trainB/, testA/, testB/", "CycleGAN's: two domains, no item in both", domains=2, each=2
     ),
-    "paired": Layout("trainA/0007.png, trainB/, testA/, testB/", "two domains, the same items in both", domains=2),
-    "sides": Layout("train/0007.png, test/", "pix2pix's: both domains in one picture, A left and B right", domains=2),
+    "paired": Layout(
+        "trainA/0007.png, trainB/, testA/, testB/", "two domains, the same items in both", domains=2, each=2
+    ),
+    "sides": Layout(
+        "train/0007.png, test/", "pix2pix's: both domains in one picture, A left and B right", domains=2, each=2
+    ),
+    "edits": Layout(
+        "before/0007.png, after/0007.png, edits.jsonl",
+        "InstructPix2Pix's: an instruction, and its result",
+        split=False,
+        each=2,
+    ),
     "clips": Layout("clips/0007.webp, or images/0007/03.png", "animations, or folders of frames", False, dense=True),
 }
 TRUTHS: Mapping[str, Truth] = {

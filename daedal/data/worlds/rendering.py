@@ -25,6 +25,7 @@ from daedal.data.cache import VALUES, Draft, cached, require_space
 from daedal.data.decoded import progress
 from daedal.data.fingerprint import item_digests
 from daedal.data.shares import Work, helper_process, helpers_for
+from daedal.data.worlds.domains import NAMES
 from daedal.data.worlds.simulator import Simulator
 
 HELPER_SECONDS = 4.0  # of work, for which starting a helper (which imports torch) pays
@@ -44,8 +45,10 @@ def rendered(of: Simulator, name: str, index: np.ndarray) -> np.ndarray:
 
 def _key(of: Simulator, name: str, index: np.ndarray) -> dict[str, Any]:
     """All that a field depends on, the source of the worlds and torch's version included."""
-    record = {k: v for k, v in of.record().items() if k not in ("label", "fields")}
-    if name != "x":
+    record = {k: v for k, v in of.record().items() if k not in ("label", "fields", "domains")}
+    if name in NAMES:
+        record["domain"] = of.pair[NAMES.index(name)].name
+    elif name not in ("x", "after"):
         del record["shadows"]
     items = [len(index), hashlib.sha256(index.astype("<i8").tobytes()).hexdigest()]
     return {"field": name, "items": items, "source": _source(type(of.world)), "torch": torch.__version__, **record}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,25 +11,16 @@ from torch import Tensor
 
 from daedal.data.options import Options
 from daedal.data.worlds.catalogue import find_world
-from daedal.data.worlds.colours import depth_colours, normal_colours, stencil_colours
+from daedal.data.worlds.domains import Domain
+from daedal.data.worlds.edits import check_edits
 from daedal.data.worlds.layouts import FORMATS, LAYOUTS, TRUTHS, check_layout
 from daedal.data.worlds.render import render
 from daedal.data.worlds.scene import Scene
-from daedal.data.worlds.settings import Setting, parse_settings, with_settings
-from daedal.data.worlds.simulator import Simulator, correlation_of
+from daedal.data.worlds.simulator import Simulator, check_clip, correlation_of
 from daedal.data.worlds.world import Values, World
 from daedal.errors import UsageError, did_you_mean
 
 SMALLEST = 8  # pixels
-COLOURS = {"rgb": lambda x: x, "stencil": stencil_colours, "depth": depth_colours, "normal": normal_colours}
-
-
-@dataclass(frozen=True)
-class Domain:
-    """One side of a translation: factors that are set, and the output that is its picture."""
-
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    output: str = "rgb"
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,6 @@ class Request:
     first: int  # index of the first item; where there are splits, its place among those for training, and for test
     layout: str
     truths: tuple[str, ...]
-    settings: Mapping[str, Setting]
     domains: tuple[Domain, ...]
     by: str | None
     format: str
@@ -66,7 +56,7 @@ class Request:
     def pictures(self) -> int:
         """How many are rendered in all."""
         items = self.n + (self.test if LAYOUTS[self.layout].split else 0)
-        return items * max(1, len(self.domains)) * self.frames
+        return items * LAYOUTS[self.layout].each * self.frames
 
     @property
     def digits(self) -> int:
@@ -83,21 +73,31 @@ class Request:
 
     def values(self, index: np.ndarray, domain: Domain | None = None) -> Values:
         """The factors of items, with those that are set."""
-        drawn = with_settings(self.of.values(index), self.settings)
-        return with_settings(drawn, domain.settings) if domain else drawn
+        drawn = self.of.values(index)
+        return domain.values(drawn) if domain else drawn
 
     def render(self, scene: Scene, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Outputs of scenes."""
         return render(scene, *self.of.size, outputs, shadows=self.of.shadows)
 
-    def colours(self, values: Values, domain: Domain) -> Tensor:
-        """The pictures (n, 3, h, w) in [0, 1] of a domain."""
-        return COLOURS[domain.output](self.render(self.of.scene(values), [domain.output])[domain.output])
+    def colours(self, values: Values, domain: Domain | None = None) -> Tensor:
+        """The pictures (n, 3, h, w) in [0, 1], of a domain where one is given."""
+        return (domain or Domain()).picture(self.of, values)
 
     def record(self) -> dict[str, Any]:
         """What tells people and programs how a folder came about, JSON-able."""
         of = self.of.record()
-        names = ("size", "seed", "correlation", "test_correlation", "shadows", "frames", "frame_rate")
+        names = (
+            "size",
+            "seed",
+            "correlation",
+            "test_correlation",
+            "shadows",
+            "frames",
+            "frame_rate",
+            "held",
+            "domains",
+        )
         asked = {name: getattr(self, name) for name in ("n", "test", "first", "layout", "truths", "by")}
         return {"world": self.world.name, **asked, **{name: of[name] for name in names}}
 
@@ -136,18 +136,32 @@ def request(
     if pair is not None and not split:
         test_correlation = pair.strength  # as the items of both splits lie together
     clips = frames if layout == "clips" else None
+    held, pair_texts = tuple(settings), tuple(domains)
+    of = Simulator(
+        world, _size(size), seed, clips, frame_rate, shadows, pair, test_correlation, held=held, domains=pair_texts
+    )
+    _check_world(of, layout)
     return Request(
-        of=Simulator(world, _size(size), seed, clips, frame_rate, shadows, pair, test_correlation),
+        of=of,
         n=n,
         test=(max(1, n // 10) if test is None else test) if split else 0,
         first=first,
         layout=layout,
         truths=truths,
-        settings=parse_settings(world, settings),
-        domains=tuple(_domain(world, text) for text in domains),
+        domains=of.pair,
         by=_classes(world, by) if layout == "classes" else None,
         format=format,
     )
+
+
+def _check_world(of: Simulator, layout: str) -> None:
+    """Raise UsageError where the world cannot do what is asked."""
+    check_clip(of)
+    if layout == "edits":
+        check_edits(of.world)
+    for name in of.settings:
+        if name in of.differing:
+            raise UsageError(f"'set' must not be '{name}', which the domains set; choose another factor.")
 
 
 def _check_clips(layout: str, truths: Sequence[str], frames: int, rate: float, format: str) -> None:
@@ -169,19 +183,6 @@ def _size(value: Any) -> tuple[int, int]:
     if min(height, width) < SMALLEST:
         raise UsageError(f"'size' of a world must be at least {SMALLEST} pixels; got {value!r}.")
     return height, width
-
-
-def _domain(world: World, text: str) -> Domain:
-    parts = [part.strip() for part in text.split(",")]
-    outputs = [part for part in parts if "=" not in part]
-    for output in outputs:
-        if output not in COLOURS:
-            near = did_you_mean(output, list(COLOURS))
-            raise UsageError(
-                f"'{output}' is no domain; write factor=value, or one of the outputs {', '.join(COLOURS)}.{near}"
-            )
-    settings = parse_settings(world, [part for part in parts if "=" in part])
-    return Domain(settings, outputs[-1] if outputs else "rgb")
 
 
 def _classes(world: World, by: str | None) -> str:

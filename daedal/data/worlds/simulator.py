@@ -22,16 +22,21 @@ from torch import Tensor
 
 from daedal.data.base import Column
 from daedal.data.tokens import Vocabulary
-from daedal.data.worlds.fields import raw, space_of
+from daedal.data.worlds import edits
+from daedal.data.worlds.domains import NAMES, Domain, parse_pair
+from daedal.data.worlds.fields import numbers_of, raw, space_of
+from daedal.data.worlds.keyed import uniform
 from daedal.data.worlds.scene import Scene
+from daedal.data.worlds.settings import Setting, parse_settings, with_settings
 from daedal.data.worlds.sides import Sides
-from daedal.data.worlds.world import Correlation, Factor, Values, World
+from daedal.data.worlds.world import PLACE, Correlation, Factor, Values, World
 from daedal.errors import UsageError, did_you_mean
 from daedal.spaces import Space
 
 MEMORY = 1 << 26  # bytes of float32 pictures that are made at once
 LEAST, MOST = 16, 64  # items that are made at once
 VOCABULARY = 1000  # training items whose captions make the vocabulary: a world's sentences have few words
+TEXTS = ("fields", "held", "domains")  # attributes that are tuples of texts
 
 
 @dataclass(frozen=True)
@@ -48,20 +53,43 @@ class Simulator:
     test_correlation: float = 0.0  # the strength of the same for test items
     label: str | None = None  # the factor that is the field `label`
     fields: tuple[str, ...] = ()  # more of `daedal.data.worlds.fields`
+    held: tuple[str, ...] = ()  # factors that are set instead of drawn: see `daedal.data.worlds.settings`
+    domains: tuple[str, ...] = ()  # two: the fields `a` and `b` in place of `x`, see `daedal.data.worlds.domains`
 
     # -- what there is
 
     @cached_property
     def spaces(self) -> dict[str, Space]:
         """The fields of an item."""
-        factors = [factor.name for factor in self.world.factors]
-        label = ["label"] if self.label else []
-        return {name: space_of(self, name) for name in ("x", *label, *self.fields, *factors, "factors")}
+        factors = [factor.name for factor in self.world.factors if factor.name not in self.differing]
+        pictures, label = NAMES if self.domains else ("x",), ["label"] if self.label else []
+        places = ["factors"] if numbers_of(self) else []
+        return {name: space_of(self, name) for name in (*pictures, *label, *self.fields, *factors, *places)}
+
+    @cached_property
+    def settings(self) -> dict[str, Setting]:
+        """The factors that are held, by name."""
+        return parse_settings(self.world, self.held) if self.held else {}
+
+    @cached_property
+    def pair(self) -> tuple[Domain, ...]:
+        """The two domains, if any."""
+        return parse_pair(self.world, self.domains) if self.domains else ()
+
+    @cached_property
+    def differing(self) -> set[str]:
+        """The factors that a domain sets: no item of the pair as a whole has a value of them."""
+        return {name for domain in self.pair for name in domain.settings}
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Of the captions of the first training items."""
         return Vocabulary.fit(self.world.caption(self.values(self.training_index(np.arange(VOCABULARY)))))
+
+    @cached_property
+    def wording(self) -> Vocabulary:
+        """Of the instructions of the first training items."""
+        return Vocabulary.fit(edits.instructions(self.world, self.values(self.training_index(np.arange(VOCABULARY)))))
 
     @cached_property
     def landmarks(self) -> tuple[str, ...]:
@@ -84,14 +112,19 @@ class Simulator:
     # -- items
 
     def values(self, index: Iterable[int]) -> Values:
-        """The factors of items."""
+        """The factors of items, and the place of each, by which its edit and the strokes of its painting are chosen."""
         rows = check_indices(index)
         values = self.world.draw(torch.from_numpy(rows), self.seed, self.correlation)
         if (pair := self.correlation) is not None:
             other = Correlation(pair.first, pair.second, self.test_correlation)
             fair = self.world.draw(torch.from_numpy(rows), self.seed, other)[pair.second]
             values[pair.second] = torch.where(torch.from_numpy(self.sides.is_test(rows)), fair, values[pair.second])
-        return values
+        values[PLACE] = uniform(self.seed, f"{self.world.name} place", torch.from_numpy(rows))[:, 0]
+        return with_settings(values, self.settings)
+
+    def edited(self, values: Values) -> Values:
+        """The factors after each item's edit, which the field `instruction` says."""
+        return edits.edited(self.world, values)
 
     def gather(self, index: Iterable[int], fields: Iterable[str] | None = None) -> dict[str, Tensor]:
         """Items by index, in border form, stacked: {field: (n, *shape)}."""
@@ -135,8 +168,8 @@ class Simulator:
         """The scenes of these values; of clips in a frame."""
         return self.world.scene(values, self.moment(values, frame))
 
-    def moment(self, values: Values, frame: int | None) -> Tensor | None:
-        """The time of a frame, seconds (n,); None of stills."""
+    def moment(self, values: Values, frame: float | None) -> Tensor | None:
+        """The time of a frame, or between two, seconds (n,); None of stills."""
         if self.frames is None or frame is None:
             return None
         return torch.full((len(next(iter(values.values()))),), frame / self.frame_rate)
@@ -150,7 +183,7 @@ class Simulator:
             **{name: getattr(self, name) for name in self.__dataclass_fields__},
             "world": f"{kind.__module__}:{kind.__qualname__}",
             "size": list(self.size),
-            "fields": list(self.fields),
+            **{name: list(getattr(self, name)) for name in TEXTS},
             "correlation": None if pair is None else [pair.first, pair.second, pair.strength],
         }
 
@@ -159,7 +192,8 @@ class Simulator:
         """What `record` has written."""
         pair = record["correlation"]
         changed = {"world": find_world(record["world"]), "size": tuple(record["size"])}
-        changed |= {"fields": tuple(record["fields"]), "correlation": None if pair is None else Correlation(*pair)}
+        changed |= {name: tuple(record[name]) for name in TEXTS}
+        changed |= {"correlation": None if pair is None else Correlation(*pair)}
         return Simulator(**{**record, **changed})
 
 
@@ -187,6 +221,16 @@ def check_indices(index: Iterable[int]) -> np.ndarray:
         wrong = rows[0] if rows.dtype.kind not in "iu" else rows.min()
         raise UsageError(f"'index' of a world must be an integer in [0, inf); got {wrong}.")
     return rows.astype(np.int64)
+
+
+def check_clip(of: Simulator) -> None:
+    """Raise UsageError for a clip that is longer than the world lasts."""
+    seconds, longest = ((of.frames or 1) - 1) / of.frame_rate, of.world.longest
+    if seconds > longest:
+        raise UsageError(
+            f"A clip of {of.frames} frames at {of.frame_rate:g} a second takes {seconds:g} s, and {of.world.name} "
+            f"lasts {longest:g} s; let it have at most {int(longest * of.frame_rate) + 1} frames."
+        )
 
 
 def _choice(factor: Factor, value: Any, world: World) -> Tensor:

@@ -16,6 +16,7 @@ from daedal.data.worlds.scene import Scene
 from daedal.errors import UsageError, did_you_mean
 
 Values = dict[str, Tensor]  # of each factor: float32, or of choices int64; (n,), or (n, size) of several
+PLACE = "an item's place"  # beside the factors: a number in [0, 1) of an item, for what is drawn anew for each
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ class World(ABC):
     domains: ClassVar[Mapping[str, str]] = {}  # of a translation: a name, and what it means, such as hour=12
     edits: ClassVar[Mapping[str, str]] = {}  # an instruction, and the factors that it sets, such as hour=23
     actions: ClassVar[tuple[str, ...]] = ()  # what may be done in a clip: see `action`
+    action_seconds: ClassVar[float] = math.inf  # how long each action is done, from the clip's beginning on
     longest: ClassVar[float] = math.inf  # seconds of a clip
+    boxed: ClassVar[tuple[str, ...]] = ()  # classes of the things that get boxes; (): all
+    least_share: ClassVar[float] = 0.0  # of the picture's pixels that a thing with a box has at least
 
     @abstractmethod
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:

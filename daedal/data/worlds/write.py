@@ -23,7 +23,7 @@ from torch import Tensor
 from daedal.data.animation import animation
 from daedal.data.worlds import encode
 from daedal.data.worlds.render import flow
-from daedal.data.worlds.request import Domain, outputs_of, request
+from daedal.data.worlds.request import outputs_of, request
 from daedal.data.worlds.world import World
 from daedal.data.worlds.writer import RECORD, Watch, Writer
 from daedal.errors import UsageError
@@ -120,7 +120,7 @@ def _classes(writer: Writer) -> None:
             values = asked.values(index)
             classes = [factor.choices[k] for k in values[factor.name].tolist()]
             names = [f"{split}/{kind}/{stem}.png" for kind, stem in zip(classes, stems, strict=True)]
-            _put_pictures(writer, names, asked.colours(values, Domain()))
+            _put_pictures(writer, names, asked.colours(values))
             writer.describe(names, index, values)
 
 
@@ -146,6 +146,18 @@ def _sides(writer: Writer) -> None:
             names = [f"{split}/{stem}.png" for stem in stems]
             _put_pictures(writer, names, torch.cat(halves, 3), rendered=2)
             writer.describe(names, index, a, b)
+
+
+def _edits(writer: Writer) -> None:
+    asked = writer.asked
+    for stems, index in asked.chunks(asked.n):
+        before = asked.values(index)
+        after = asked.of.edited(before)
+        first, second = ([f"{side}/{stem}.png" for stem in stems] for side in ("before", "after"))
+        _put_pictures(writer, first, asked.colours(before))
+        _put_pictures(writer, second, asked.colours(after))
+        writer.edits(first, second, before, after)
+        writer.describe(first, index, before)
 
 
 def _clips(writer: Writer) -> None:
@@ -196,5 +208,6 @@ _LAYOUTS: dict[str, Callable[[Writer], None]] = {
     "unpaired": _two_folders,
     "paired": _two_folders,
     "sides": _sides,
+    "edits": _edits,
     "clips": _clips,
 }

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from daedal.data.worlds import encode
 from daedal.data.worlds.colours import normal_colours
+from daedal.data.worlds.edits import instructions
+from daedal.data.worlds.fields import raw
 from daedal.data.worlds.render import project, to_pixels
 from daedal.data.worlds.request import Request
 from daedal.data.worlds.scene import Scene
@@ -38,6 +40,7 @@ class Writer:
         self.rows: list[dict[str, Any]] = []  # of captions and tables, one for each picture
         self.coco: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}  # images and things of a truth
         self.points: list[dict[str, Any]] = []  # landmarks
+        self.edited: list[dict[str, Any]] = []  # a line of each pair before and after
         self.done = 0
         watch(0, asked.pictures)
 
@@ -59,18 +62,36 @@ class Writer:
             return
         texts, facts = self.asked.world.caption(values), self._facts(values)
         others = self.asked.world.caption(other) if other is not None else None
+        actions = self._actions(values)
         for k, name in enumerate(names):
             row = {"file_name": name, "index": int(index[k]), "text": texts[k], "factors": facts[k]}
+            row |= {"actions": actions[k]} if actions else {}
             if other is not None and others is not None:
                 changed = self.asked.domains[1].settings
                 row["text_b"] = others[k]
                 row["factors"] |= {f"{f}_b": v for f, v in self._facts(other)[k].items() if f in changed}
             self.rows.append(row)
 
+    def _actions(self, values: Values) -> list[list[str]]:
+        """Of clips what is done from each frame to the next; [] where nothing acts."""
+        of, names = self.asked.of, self.asked.world.actions
+        if of.frames is None or not names:
+            return []
+        return [[names[k] for k in row] for row in raw(of, "action", values).tolist()]
+
     def _facts(self, values: Values) -> list[dict[str, Any]]:
         factors = self.asked.world.factors
         n = len(values[factors[0].name])
         return [{f.name: value_words(f, values[f.name][k]) for f in factors} for k in range(n)]
+
+    def edits(self, before: Sequence[str], after: Sequence[str], values: Values, then: Values) -> None:
+        """Remember the instruction from each picture to the next, and what it changes."""
+        world = self.asked.world
+        said, texts, texts_after = instructions(world, values), world.caption(values), world.caption(then)
+        for k, (facts, facts_after) in enumerate(zip(self._facts(values), self._facts(then), strict=True)):
+            row = {"before": before[k], "after": after[k], "instruction": said[k]}
+            row |= {"text": texts[k], "text_after": texts_after[k], "factors": facts}
+            self.edited.append(row | {"changed": {f: v for f, v in facts_after.items() if v != facts[f]}})
 
     def truths(self, stems: Sequence[str], result: dict[str, Tensor]) -> None:
         """Write what is asked of every pixel, under the pictures' stems."""
@@ -102,7 +123,20 @@ class Writer:
             number = len(images) + 1
             images.append({"id": number, "file_name": f"images/{stem}.png", "width": width, "height": height})
             for thing in encode.things(instance[k], stencil[k], truth == "parts"):
+                if truth == "boxes" and not self._boxed(thing):
+                    continue
                 annotations.append({"id": len(annotations) + 1, "image_id": number, **thing})
+
+    def _boxed(self, thing: Mapping[str, Any]) -> bool:
+        """Whether a thing is of a class that gets boxes, and large enough."""
+        world, (height, width) = self.asked.world, self.asked.of.size
+        kind = world.stencil[thing["category_id"]]
+        return kind in (world.boxed or world.stencil) and thing["area"] >= world.least_share * height * width
+
+    def _kinds(self, truth: str) -> tuple[str, ...]:
+        """The classes of a COCO file."""
+        world = self.asked.world
+        return (world.boxed if truth == "boxes" else ()) or world.stencil[1:]
 
     def finish(self) -> None:
         """Write what is about all pictures, and the record; sync it all to the disk."""
@@ -110,9 +144,11 @@ class Writer:
         if "masks" in asked.truths:
             self.put("classes.txt", "".join(f"{name}\n" for name in asked.world.stencil).encode())
         for truth, (images, things) in self.coco.items():
-            self.put(COCO[truth], _json(encode.coco(images, things, asked.world.stencil)))
+            self.put(COCO[truth], _json(encode.coco(images, things, asked.world.stencil, self._kinds(truth))))
         if "landmarks" in asked.truths:
             self.put("landmarks.jsonl", _lines(self.points))
+        if self.edited:
+            self.put("edits.jsonl", _lines(self.edited))
         if "captions" in asked.truths:
             self.put("captions.jsonl", _lines(self.rows))
         if "metadata" in asked.truths:

@@ -42,6 +42,30 @@ def test_it_is_trained_on_and_sampled_from(daedal, tmp_path, more):  # noqa: F81
     assert "the classes are no, yes" in refused.err
 
 
+@pytest.mark.parametrize("typed", [["small,large"], ["small", "large,hat=no"]])
+def test_two_domains_are_described(daedal, typed):  # noqa: F811
+    flags = [word for text in typed for word in ("--domains", text)]
+    answer = daedal("data", "busy", *SMALL, *flags, "--set", "tint=red,shade=.5", "--json")
+    assert answer.status == 0
+    assert (answer.json["train"], answer.json["test"], answer.json["sides"]) == (36, 4, {"a": 18, "b": 18})
+    assert answer.json["domains"] == {"a": "small", "b": typed[-1].removeprefix("small,")}
+    assert answer.json["classes"]["tint"] == {"red": 4, "green": 0, "blue": 0}
+
+
+def test_pairs_are_trained_on(daedal, tmp_path):  # noqa: F811
+    domains = ("--domains", "small,large", "--paired", "--x", "b", "--given", "a")
+    assert daedal("train", "vae", "busy", *SMALL, *TINY[:-2], *domains, "--steps", 2, "--out", "run").status == 0
+    source = json.loads((tmp_path / "run" / "training" / "run.json").read_text())["source"]
+    assert (source["domains"], source["paired"]) == (["small,large"], True)
+    assert daedal("train", "--resume", "run", "--steps", 3).out.startswith("run: 3 steps")
+
+
+def test_unpaired_domains_need_a_system_for_them(daedal):  # noqa: F811
+    answer = daedal("train", "vae", "busy", *SMALL, "--domains", "small,large", "--x", "b", "--given", "a")
+    assert (answer.status, answer.out) == (2, "")
+    assert "load the data with paired=True (--paired)." in answer.err.replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
@@ -50,6 +74,10 @@ def test_it_is_trained_on_and_sampled_from(daedal, tmp_path, more):  # noqa: F81
         (["--fields", "flow"], "ask for clips with 'frames' (--frames 8)"),
         (["--frame", "8"], "There is no flag --frame. Did you mean '--frames'?"),
         (["--correlation", "size,hut,1"], "'hut' is no factor of tiny"),
+        (["--domains", "rgb,stensil"], "Did you mean 'stencil'?"),
+        (["--domains", "rgb"], "'domains' must be two, such as stencil,rgb; got 1: rgb."),
+        (["--paired"], "'paired' is about two domains"),
+        (["--set", "hat"], "'hat' sets nothing; write a factor and its value"),
     ],
 )
 def test_what_cannot_be_is_one_line(daedal, typed, words):  # noqa: F811

@@ -98,7 +98,7 @@ def test_captions_are_tokens_that_read_back():
     values = Tiny().draw(torch.from_numpy(data.test.rows))
     ids = data.test.gather(range(len(data.test)))["caption"]
     assert data.world.vocabulary.decode(ids.numpy()) == Tiny().caption(values)
-    words = ("", "?", ",", ".", "A", "a", "ball", "blue", "green", "hat", "red", "with")
+    words = ("", "<unk>", ",", ".", "A", "a", "ball", "blue", "green", "hat", "red", "with")
     assert data.fields["caption"] == Labels(len(words), (8,), words)
 
 

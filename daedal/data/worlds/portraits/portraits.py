@@ -91,6 +91,20 @@ class Portraits(World):
         "age": 0.2, "smile": 0.3, "light": -30, "saturation": 1, "background": "blue", "clothes": 0.3,
     }  # fmt: skip
 
+    domains: ClassVar[Mapping[str, str]] = {
+        "bare": "glasses=none", "glasses": "glasses=round", "young": "age=0..0.25", "old": "age=0.75..1",
+        "shaven": "beard=0", "bearded": "beard=0.8..1", "sad": "smile=-1..-0.5", "happy": "smile=0.5..1",
+        "grey": "saturation=0", "colour": "saturation=1",
+    }  # fmt: skip
+    edits: ClassVar[Mapping[str, str]] = {
+        "put on round glasses": "glasses=round", "put on square glasses": "glasses=square",
+        "take off the glasses": "glasses=none", "shave the beard": "beard=0", "grow a full beard": "beard=1",
+        "make them smile": "smile=1", "make them frown": "smile=-1", "open the mouth": "mouth_open=1",
+        "make the hair blond": "hair_colour=1", "make the hair black": "hair_colour=0",
+        "let the hair grow long": "hair_length=1", "make them young": "age=0", "make them old": "age=1",
+        "turn the backdrop red": "background=red",
+    }  # fmt: skip
+
     def scene(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> Scene:
         """The scenes of these values; in a clip the head turns, and the mouth talks, from the still onwards."""
         values = moved(values, moment)

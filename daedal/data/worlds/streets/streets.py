@@ -65,6 +65,7 @@ class Streets(World):
         "let an aircraft fall": "event=falling aircraft", "let the emergency end": "event=none",
     }  # fmt: skip
     actions: ClassVar[tuple[str, ...]] = drive.ACTIONS
+    action_seconds: ClassVar[float] = drive.STEP
     longest: ClassVar[float] = drive.LONGEST
     boxed: ClassVar[tuple[str, ...]] = ("car", "person")  # classes whose things have boxes
     least_share: ClassVar[float] = words.LEAST_SHARE  # of the picture: smaller things are neither boxed nor stated
