@@ -158,7 +158,8 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
     """Left, right, bottom and top (b, k) of what each body can cover in the picture; empty for what is behind.
 
     A line of the picture, u = constant, is a plane through the camera; it touches an ellipsoid with centre c and axes
-    M where n . (c c^T - M M^T) n = 0 for the plane's normal n, which is quadratic in u. Planes cover all, but for level horizons.
+    M where n . (c c^T - M M^T) n = 0 for the plane's normal n, which is quadratic in u. Planes cover all,
+    or what is on their side of a level horizon.
     """
     turn = camera.turn[:, None]
     axes = product(turn.expand(*bodies.kind.shape, 3, 3), bodies.axes)
