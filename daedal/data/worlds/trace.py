@@ -158,7 +158,8 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
     """Left, right, bottom and top (b, k) of what each body can cover in the picture; empty for what is behind.
 
     A line of the picture, u = constant, is a plane through the camera; it touches an ellipsoid with centre c and axes
-    M where n . (c c^T - M M^T) n = 0 for the plane's normal n, which is quadratic in u. Planes cover all.
+    M where n . (c c^T - M M^T) n = 0 for the plane's normal n, which is quadratic in u. Planes cover all,
+    or what is on their side of a level horizon.
     """
     turn = camera.turn[:, None]
     axes = product(turn.expand(*bodies.kind.shape, 3, 3), bodies.axes)
@@ -167,6 +168,7 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
     half = torch.where(bodies.kind == CAPSULE, bodies.shape, 0.0)[..., None] * axes[..., 1]
     edges = [_edges(axes * ball[..., None, None], centre + sign * half, camera.focal) for sign in (-1, 1)]
     boxes = _box_edges(axes, centre, camera.focal)
+    horizon = _horizon(apply(turn, cross(bodies.axes[..., 2], bodies.axes[..., 0])), centre, camera.focal)
     everywhere, nowhere, box = bodies.kind == PLANE, bodies.kind == 0, bodies.kind == BOX
     result = []
     for i, (one, other) in enumerate(zip(*edges, strict=True)):
@@ -176,6 +178,8 @@ def rectangles(bodies: Bodies, camera: Camera) -> tuple[Tensor, Tensor, Tensor, 
         side = torch.where(everywhere | passing, -outside, side)
         inner = torch.maximum(side, boxes[i]) if i % 2 == 0 else torch.minimum(side, boxes[i])
         side = torch.where(box, inner, side)
+        if i >= 2:
+            side = torch.where(everywhere, horizon[i - 2], side)
         result.append(torch.where(nowhere, outside, side))
     return tuple(result)  # type: ignore[return-value]
 
@@ -200,6 +204,21 @@ def _edges(axes: Tensor, centre: Tensor, focal: Tensor) -> list[Tensor]:
             edge = torch.where(whole, edge, outside)  # it reaches the camera's plane: it may cover anything
             edges.append(torch.where(whole & ~front, -outside, edge))  # it is behind: nothing
     return edges
+
+
+def _horizon(normal: Tensor, centre: Tensor, focal: Tensor) -> tuple[Tensor, Tensor]:
+    """Bottom and top of planes: one that meets the picture in a level horizon lies on one side of that.
+
+    A ray (u, v, focal) comes nearer to the plane where its product with the normal has the sign of that of the centre.
+    """
+    x, y, z = columns(normal)
+    toward = dot(columns(normal), columns(centre))
+    level = (x == 0) & (y != 0) & (toward != 0)
+    v = -z / torch.where(level, y, 1.0) * focal[:, None]
+    slack = SLACK * (1 + v.abs())
+    above = (y > 0) == (toward > 0)  # where the plane is seen
+    infinite = torch.full_like(v, INF)
+    return torch.where(level & above, v - slack, -infinite), torch.where(level & ~above, v + slack, infinite)
 
 
 def _box_edges(axes: Tensor, centre: Tensor, focal: Tensor) -> list[Tensor]:

@@ -47,7 +47,7 @@ class Streets(World):
         ),
     )  # fmt: skip
     usual: ClassVar[Mapping[str, float | str]] = {
-        "street": 0.3, "weather": "Clear", "intensity": 1, "hour": 13, "season": "summer", "height": 1.7, "pan": 0,
+        "street": 0.4, "weather": "Clear", "intensity": 1, "hour": 13, "season": "summer", "height": 1.7, "pan": 0,
         "tilt": 2, "traffic": 0.5, "people": 0.6, "event": "none", "actions": "forward",
     }  # fmt: skip
     domains: ClassVar[Mapping[str, str]] = {
