@@ -51,10 +51,10 @@ class Places:
 Degradation = Callable[[Tensor, Places, Tensor, Generator], tuple[Tensor, Places]]
 
 
-def degraded(x: Tensor, places: Places, generator: Generator) -> tuple[Tensor, Places]:
-    """Pictures with each degradation by chance, at strengths in [0, 1]; the arguments are left alone."""
+def degraded(x: Tensor, places: Places, generator: Generator, *, but: tuple[str, ...] = ()) -> tuple[Tensor, Places]:
+    """Pictures with each degradation, `but` some, by chance, at strengths in [0, 1]; the arguments are left alone."""
     x, places = x.clone(), Places(places.classes.clone(), places.points.clone())
-    for degrade in DEGRADATIONS.values():
+    for degrade in (degrade for name, degrade in DEGRADATIONS.items() if name not in but):
         rows = (torch.rand(len(x), generator=generator) < CHANCE).nonzero()[:, 0]
         strength = torch.rand(len(rows), generator=generator)
         if len(rows):

@@ -121,6 +121,11 @@ def fit(world: World, renders: Renders, size: int, looks: int, seed: int = 0, wa
         torch.manual_seed(seed)
         net = untrained(world, size).train()
         _train(net, world, renders, max(2, looks // BATCH), torch.Generator().manual_seed(seed), watch)
+    return rounded(net)
+
+
+def rounded(net: OracleNet) -> OracleNet:
+    """A trained net, of which nothing is learned any more, its weights rounded to float16."""
     for value in net.state_dict().values():
         if value.is_floating_point():
             value.copy_(value.half())
@@ -132,10 +137,10 @@ def _train(
 ) -> None:
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
-    batches, said = _batches(len(renders), generator), 0
+    drawn, said = batches(len(renders), generator), 0
     with progress(f"Training the oracle of {world.name}", steps) as advance:
         for step in range(1, steps + 1):
-            x, places, values = renders.gather(next(batches))
+            x, places, values = renders.gather(next(drawn))
             value = _loss(net, world, *degraded(x, places, generator), values)
             optimizer.zero_grad()
             value.backward()
@@ -180,7 +185,8 @@ def class_loss(logits: Tensor, classes: Tensor) -> Tensor:
     return 1 - (both / either).mean() - of_true.mean()
 
 
-def _batches(n: int, generator: torch.Generator) -> Iterator[np.ndarray]:
+def batches(n: int, generator: torch.Generator) -> Iterator[np.ndarray]:
+    """Rows in random order, BATCH at a time, without end."""
     while True:
         order = torch.randperm(n, generator=generator).numpy()
         yield from (np.sort(order[i : i + BATCH]) for i in range(0, max(n - BATCH, 0) + 1, BATCH))

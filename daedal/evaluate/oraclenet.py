@@ -59,7 +59,7 @@ class OracleNet(nn.Module):
         size: int,
         numbers: int,
         choices: Sequence[int],
-        classes: int,
+        classes: int = 0,
         landmarks: int = 0,
         crop: Crop | None = None,
         channels: int = 3,
@@ -71,8 +71,8 @@ class OracleNet(nn.Module):
         widths = [WIDTHS[side] for side in sides]
         self.stem = nn.Sequential(_conv(channels * self.fold**2, widths[0]), _Residual(widths[0]))
         self.down = nn.ModuleList(nn.Sequential(_conv(a, b, stride=2), _Residual(b)) for a, b in pairwise(widths))
-        self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths))
-        self.classes = nn.Conv2d(widths[0], classes * self.fold**2, 1)
+        self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths) if classes or landmarks)
+        self.classes = nn.Conv2d(widths[0], classes * self.fold**2, 1) if classes else None
         self.heat = nn.Conv2d(widths[0], landmarks, 1) if landmarks else None
         self.close = None if crop is None else _Close(channels, max(16, size // 2))
         self.narrow = _conv(widths[-1], NARROW, 1)
@@ -87,7 +87,8 @@ class OracleNet(nn.Module):
         fine = self._up(maps)
         places = self._places(fine)
         numbers, *choices = self._factors(x, maps[-1], places)
-        classes = F.pixel_shuffle(self.classes(fine), self.fold)
+        nothing = x.new_zeros(len(x), 0, self.size, self.size)
+        classes = F.pixel_shuffle(self.classes(fine), self.fold) if self.classes is not None else nothing
         return Said(numbers, tuple(choices), classes, (places + 1) * self.size / 2 - 0.5)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
@@ -99,7 +100,7 @@ class OracleNet(nn.Module):
 
     def _up(self, maps: list[Tensor]) -> Tensor:
         x = maps[-1]
-        for merge, finer in zip(reversed(self.up), reversed(maps[:-1]), strict=True):
+        for merge, finer in zip(reversed(self.up), reversed(maps[:-1]), strict=False):  # no merges: no use
             x = merge(finer, x)
         return x
 
