@@ -1,8 +1,8 @@
 """What imperfect pictures look like: the damage that oracles are trained to see through, and are measured under.
 
-Every degradation takes pictures x (n, c, h, w) in [-1, 1], classes of their pixels (n, h, w), strengths (n,) from 0 (no
-damage) to 1 and a generator, and returns pictures in [-1, 1] and classes; only a shift moves classes. What has a length
-has it at 64 pixels and shrinks with the picture (a blur with its root: at 16 pixels a quarter of it is nothing).
+Every degradation takes pictures x (n, c, h, w) in [-1, 1], where in them things are (`Places`), strengths (n,) from 0
+(no damage) to 1 and a generator, and returns pictures in [-1, 1] and places; only a shift moves things. What has a
+length has it at 64 pixels and shrinks with the picture (a blur with its root: at 16 pixels a quarter of it is nothing).
 
 | name | at strength 1 |
 |---|---|
@@ -22,29 +22,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-Degradation = Callable[[Tensor, Tensor, Tensor, Generator], tuple[Tensor, Tensor]]
 CHANCE = 0.15  # of each degradation, so that about a quarter of the pictures stays as it is
 BLOCK = 8
 SHARES = (1.0, 0.875, 0.75, 0.625, 0.5)  # of the size, to which resampling goes
 
 
-def degraded(x: Tensor, classes: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Pictures with each degradation by chance, at strengths in [0, 1]; the arguments are left alone."""
-    x, classes = x.clone(), classes.clone()
-    for degrade in DEGRADATIONS.values():
+@dataclass(frozen=True)
+class Places:
+    """Where in n pictures things are."""
+
+    classes: Tensor  # (n, h, w) int64
+    points: Tensor  # (n, k, 2): column and row of landmarks, in pixels; k may be 0
+
+    def __getitem__(self, rows) -> Places:
+        return Places(self.classes[rows], self.points[rows])
+
+    def put(self, rows: Tensor, other: Places) -> None:
+        """Change some rows."""
+        self.classes[rows], self.points[rows] = other.classes, other.points
+
+
+Degradation = Callable[[Tensor, Places, Tensor, Generator], tuple[Tensor, Places]]
+
+
+def degraded(x: Tensor, places: Places, generator: Generator, *, but: tuple[str, ...] = ()) -> tuple[Tensor, Places]:
+    """Pictures with each degradation, `but` some, by chance, at strengths in [0, 1]; the arguments are left alone."""
+    x, places = x.clone(), Places(places.classes.clone(), places.points.clone())
+    for degrade in (degrade for name, degrade in DEGRADATIONS.items() if name not in but):
         rows = (torch.rand(len(x), generator=generator) < CHANCE).nonzero()[:, 0]
         strength = torch.rand(len(rows), generator=generator)
         if len(rows):
-            x[rows], classes[rows] = degrade(x[rows], classes[rows], strength, generator)
-    return x, classes
+            x[rows], moved = degrade(x[rows], places[rows], strength, generator)
+            places.put(rows, moved)
+    return x, places
 
 
-def blur(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def blur(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
     """A Gaussian's weights, normalised within the picture."""
     sigma = (1.2 * strength * math.sqrt(x.shape[-1] / 64)).clamp(min=1e-2)[:, None, None]
 
@@ -52,46 +71,46 @@ def blur(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> 
         place = torch.arange(side, dtype=x.dtype)
         return (-0.5 * ((place[:, None] - place) / sigma) ** 2).softmax(2)
 
-    return _separable(x, weights(x.shape[2]), weights(x.shape[3])), classes
+    return _separable(x, weights(x.shape[2]), weights(x.shape[3])), places
 
 
-def noise(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def noise(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
     """Independent of pixel and channel."""
     drawn = torch.randn(x.shape, generator=generator, dtype=x.dtype)
-    return (x + 0.25 * _wide(strength) * drawn).clamp(-1, 1), classes
+    return (x + 0.25 * _wide(strength) * drawn).clamp(-1, 1), places
 
 
-def resampling(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def resampling(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
     """Down and up again, bilinear without aliasing."""
     which = (strength * (len(SHARES) - 1)).round().long()
     high, wide = (torch.stack([_down_and_up(side, share) for share in SHARES]) for side in x.shape[2:])
-    return _separable(x, high[which], wide[which]), classes
+    return _separable(x, high[which], wide[which]), places
 
 
-def blocks(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def blocks(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
     """Finer frequencies are rounded more; the strength that a picture of fewer pixels bears is less."""
     step = 0.8 * strength * x.shape[-1] / 64
     high, wide = (_cosines(side) for side in x.shape[2:])
     order = (_frequency(x.shape[2])[:, None] + _frequency(x.shape[3])) / (2 * BLOCK - 2)
     steps = (_wide(step) * (0.25 + 0.75 * order)).clamp(min=1e-6)
     rounded = (high @ x @ wide.T / steps).round() * steps
-    return (high.T @ rounded @ wide).clamp(-1, 1), classes
+    return (high.T @ rounded @ wide).clamp(-1, 1), places
 
 
-def levels(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def levels(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
     """From 256 down to 6, evenly in their logarithm."""
     steps = _wide((256 * (6 / 256) ** strength).round() - 1) / 2
-    return ((x + 1) * steps).round() / steps - 1, classes
+    return ((x + 1) * steps).round() / steps - 1, places
 
 
-def contrast(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def contrast(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
     """About mid grey."""
     gain, more = ((2 * torch.rand(len(x), generator=generator) - 1) * strength for _ in range(2))
-    return (x * (1 + 0.2 * _wide(gain)) + 0.15 * _wide(more)).clamp(-1, 1), classes
+    return (x * (1 + 0.2 * _wide(gain)) + 0.15 * _wide(more)).clamp(-1, 1), places
 
 
-def cutout(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Wholly within the picture; the classes below it stay, to be guessed."""
+def cutout(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
+    """Wholly within the picture; what is below it stays, to be guessed."""
     covered = torch.ones(1, 1, 1, 1, dtype=torch.bool)
     for axis in (2, 3):
         side = (0.4 * strength * x.shape[axis]).round()
@@ -99,11 +118,12 @@ def cutout(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -
         place = torch.arange(x.shape[axis])
         along = (place >= start[:, None]) & (place < (start + side)[:, None])
         covered = covered & along.view(len(x), 1, *((-1, 1) if axis == 2 else (1, -1)))
-    return torch.where(covered, 0.0, x), classes
+    return torch.where(covered, 0.0, x), places
 
 
-def shift(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """By whole pixels, pictures and classes alike."""
+def shift(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
+    """By whole pixels, pictures and places alike."""
+    classes, points = places.classes, places.points.clone()
     for axis in (1, 2):
         side = x.shape[axis + 1]
         far = (3 * side / 64 * strength * (2 * torch.rand(len(x), generator=generator) - 1)).round().long()
@@ -112,7 +132,8 @@ def shift(x: Tensor, classes: Tensor, strength: Tensor, generator: Generator) ->
         )
         classes = classes.gather(axis, place.expand_as(classes))
         x = x.gather(axis + 1, place[:, None].expand_as(x))
-    return x, classes
+        points[:, :, 2 - axis] += far[:, None]
+    return x, Places(classes, points)
 
 
 DEGRADATIONS: dict[str, Degradation] = {

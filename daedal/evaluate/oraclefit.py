@@ -1,10 +1,10 @@
-"""How an oracle is trained: on renders of people, most of them damaged, for a number of pictures fixed by the size.
+"""How an oracle is trained: on renders of a world, most of them damaged, for a number of pictures fixed by the size.
 
-Loss: squared errors of the standardised numbers, cross-entropies of the choices and of the pixels' classes, each a
-mean; and of the classes also one minus the soft intersection over union (Rahman and Wang 2016), without which small
-ones, such as eyes, are learned late. AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with one cycle of the
-learning rate (Smith 2018, arXiv:1803.09820). At the end weights are rounded to float16, so that the net of a
-half-precision file is the same.
+Loss: squared errors of the standardised numbers, cross-entropies of the choices and of the pixels' classes, distances
+of the landmarks that are in the picture, each a mean; and of the classes also one minus the soft intersection over
+union (Rahman and Wang 2016), without which small ones, such as eyes, are learned late. AdamW (Loshchilov and Hutter
+2019, arXiv:1711.05101) with one cycle of the learning rate (Smith 2018, arXiv:1803.09820). At the end weights are
+rounded to float16, so that the net of a half-precision file is the same.
 
 Training is seeded and leaves the global random state alone; on another number of threads its sums round differently.
 """
@@ -22,16 +22,20 @@ from torch.nn import functional as F
 
 from daedal.data.base import Column
 from daedal.data.decoded import progress
-from daedal.data.worlds.fields import choices, numbers
 from daedal.data.worlds.rendering import rendered
 from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Factor, Values, World
-from daedal.evaluate.degradations import degraded
-from daedal.evaluate.oraclenet import OracleNet
+from daedal.evaluate.degradations import Places, degraded
+from daedal.evaluate.oraclenet import Crop, OracleNet, Said
 
 BATCH = 64
 RATE = 3e-3  # the highest learning rate
 CHOICES_WEIGHT = 0.3
+POINTS_WEIGHT = 0.1  # of a distance in pixels of a picture of 64
+CROPS = {  # of a world: landmarks around which to look closely, and two that are level
+    "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye"))
+}
+FIELDS = ("x", "stencil", "points")
 Watch = Callable[[str], None]
 
 
@@ -45,10 +49,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Renders:
-    """Items of a world: pictures in [-1, 1], classes and the factors' values, by row."""
+    """Items of a world: pictures in [-1, 1], classes, landmarks and what is observable, by row."""
 
     x: Column
     classes: Column
+    points: Column
     values: Values
     rows: np.ndarray
 
@@ -58,24 +63,40 @@ class Renders:
     @classmethod
     def of(cls, simulator: Simulator, index: np.ndarray) -> Renders:
         """Rendered, or read from the cache."""
-        x, classes = (Column(rendered(simulator, name, index), simulator.spaces[name]) for name in ("x", "stencil"))
-        return cls(x, classes, simulator.values(index), np.arange(len(index)))
+        x, classes, points = (Column(rendered(simulator, name, index), simulator.spaces[name]) for name in FIELDS)
+        return cls(x, classes, points, simulator.world.observed(simulator.values(index)), np.arange(len(index)))
 
     def only(self, rows: np.ndarray) -> Renders:
         """Some of them."""
         return replace(self, rows=self.rows[rows])
 
-    def gather(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Values]:
-        """Pictures (n, 3, h, w), classes (n, h, w) and values of rows."""
+    def gather(self, rows: np.ndarray) -> tuple[Tensor, Places, Values]:
+        """Pictures (n, 3, h, w), places and values of rows."""
         rows = self.rows[rows]
         values = {name: value[torch.from_numpy(rows)] for name, value in self.values.items()}
-        return self.x.gather(rows), self.classes.gather(rows), values
+        points = self.points.gather(rows).unflatten(1, (-1, 2))
+        return self.x.gather(rows), Places(self.classes.gather(rows), points), values
+
+
+def numbers(world: World) -> list[Factor]:
+    """What is observable as numbers."""
+    return [factor for factor in world.observable if not factor.choices]
+
+
+def choices(world: World) -> list[Factor]:
+    """What is observable as choices."""
+    return [factor for factor in world.observable if factor.choices]
 
 
 def untrained(world: World, size: int) -> OracleNet:
     """A net for a world's factors and classes."""
-    kinds = [len(factor.choices) for factor in choices(world)]
-    return OracleNet(size, sum(factor.size for factor in numbers(world)), kinds, len(world.stencil))
+    kinds, names = [len(factor.choices) for factor in choices(world)], Simulator(world).landmarks
+    crop = None
+    if world.name in CROPS:
+        around, level = CROPS[world.name]
+        crop = Crop(tuple(names.index(name) for name in around), (names.index(level[0]), names.index(level[1])))
+    wide = sum(factor.size for factor in numbers(world))
+    return OracleNet(size, wide, kinds, len(world.stencil), len(names), crop)
 
 
 def standardised(world: World, values: Mapping[str, Tensor]) -> Tensor:
@@ -100,6 +121,11 @@ def fit(world: World, renders: Renders, size: int, looks: int, seed: int = 0, wa
         torch.manual_seed(seed)
         net = untrained(world, size).train()
         _train(net, world, renders, max(2, looks // BATCH), torch.Generator().manual_seed(seed), watch)
+    return rounded(net)
+
+
+def rounded(net: OracleNet) -> OracleNet:
+    """A trained net, of which nothing is learned any more, its weights rounded to float16."""
     for value in net.state_dict().values():
         if value.is_floating_point():
             value.copy_(value.half())
@@ -111,11 +137,11 @@ def _train(
 ) -> None:
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
-    batches, said = _batches(len(renders), generator), 0
+    drawn, said = batches(len(renders), generator), 0
     with progress(f"Training the oracle of {world.name}", steps) as advance:
         for step in range(1, steps + 1):
-            x, classes, values = renders.gather(next(batches))
-            value = _loss(net, world, *degraded(x, classes, generator), values)
+            x, places, values = renders.gather(next(drawn))
+            value = _loss(net, world, *degraded(x, places, generator), values)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
@@ -126,12 +152,26 @@ def _train(
                 watch(f"{5 * said} % trained, loss {value.item():.3f}")
 
 
-def _loss(net: OracleNet, world: World, x: Tensor, classes: Tensor, values: Values) -> Tensor:
-    z, logits, pixels = net(x)
-    loss = F.mse_loss(z, standardised(world, values)) + class_loss(pixels, classes)
-    for factor, logit in zip(choices(world), logits, strict=True):
+def _loss(net: OracleNet, world: World, x: Tensor, places: Places, values: Values) -> Tensor:
+    said: Said = net(x)
+    loss = class_loss(said.classes, places.classes) + point_loss(said.points, places.points, net.size)
+    if numbers(world):
+        loss = loss + F.mse_loss(said.numbers, standardised(world, values))
+    for factor, logit in zip(choices(world), said.choices, strict=True):
         loss = loss + CHOICES_WEIGHT * F.cross_entropy(logit, values[factor.name])
     return loss
+
+
+def inside(points: Tensor, size: int) -> Tensor:
+    """Which landmarks (n, k, 2) lie in the picture, bool (n, k)."""
+    return ((points >= -0.5) & (points <= size - 0.5)).all(2)
+
+
+def point_loss(said: Tensor, true: Tensor, size: int) -> Tensor:
+    """Mean distance along the axes of landmarks (n, k, 2) that are in the picture, in shares of POINTS_WEIGHT."""
+    within = inside(true, size)
+    far = (said - torch.where(within[..., None], true, said)).abs().sum()
+    return POINTS_WEIGHT * far / within.sum().clamp(min=1) * 64 / size
 
 
 def class_loss(logits: Tensor, classes: Tensor) -> Tensor:
@@ -145,7 +185,8 @@ def class_loss(logits: Tensor, classes: Tensor) -> Tensor:
     return 1 - (both / either).mean() - of_true.mean()
 
 
-def _batches(n: int, generator: torch.Generator) -> Iterator[np.ndarray]:
+def batches(n: int, generator: torch.Generator) -> Iterator[np.ndarray]:
+    """Rows in random order, BATCH at a time, without end."""
     while True:
         order = torch.randperm(n, generator=generator).numpy()
         yield from (np.sort(order[i : i + BATCH]) for i in range(0, max(n - BATCH, 0) + 1, BATCH))

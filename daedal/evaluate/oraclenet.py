@@ -1,19 +1,23 @@
-"""The net of an oracle: one trunk, a head for the factors and a small U-Net upwards for the classes of the pixels.
+"""The net of an oracle: one trunk, a small U-Net upwards for classes and landmarks, and a head for the factors.
 
 Residual convolutions (He et al. 2015, arXiv:1512.03385) on maps of 32, 16, 8 and 4 pixels a side, batch-normalised
 (Ioffe and Szegedy 2015, arXiv:1502.03167). A picture of 64 pixels enters with each 2x2 pixels as one of 12 channels,
 and its classes leave in the same way (Shi et al. 2016, arXiv:1609.05158), so that no convolution runs at the full size.
-The factors are read from the last map without pooling, since where things are is most of what there is to know.
+A landmark is the mean place of a heat map (Sun et al. 2018, arXiv:1711.08229). The factors are read from the last map
+without pooling, since where things are is most of what there is to know; from the landmarks; and, where a world says
+what to look at closely, from a crop of the picture that the landmarks place and turn: a smile is a few pixels, which
+the trunk's coarse maps lose.
 
->>> net = OracleNet(size=64, numbers=5, choices=(3, 2), classes=4)
->>> numbers, choices, classes = net(torch.zeros(7, 3, 64, 64))
->>> [tuple(part.shape) for part in (numbers, *choices, classes)]
-[(7, 5), (7, 3), (7, 2), (7, 4, 64, 64)]
+>>> net = OracleNet(size=64, numbers=5, choices=(3, 2), classes=4, landmarks=2)
+>>> said = net(torch.zeros(7, 3, 64, 64))
+>>> [tuple(part.shape) for part in (said.numbers, *said.choices, said.classes, said.points)]
+[(7, 5), (7, 3), (7, 2), (7, 4, 64, 64), (7, 2, 2)]
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -21,43 +25,71 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SIZES = (16, 32, 64)
-WIDTHS = {32: 24, 16: 48, 8: 80, 4: 72}  # channels of maps so many pixels high
-MOST = 80  # channels, from which on the way up has no 3x3 convolution: all weights are to fit into a megabyte
+WIDTHS = {32: 24, 16: 48, 8: 56, 4: 40}  # channels of maps so many pixels high: all weights fit into a megabyte
+NARROW = 24  # channels of the map that the factors are read from
 HIDDEN = 128  # features of a picture
+LOOKED = 64  # features of a crop
+CLOSE = 2 / 5  # of the picture's side that a crop shows
+CLOSE_WIDTHS = (24, 32, 48)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a net says of n pictures."""
+
+    numbers: Tensor  # (n, d) standardised
+    choices: tuple[Tensor, ...]  # logits (n, k) of each
+    classes: Tensor  # logits (n, k, size, size)
+    points: Tensor  # (n, landmarks, 2): column and row, in pixels
+
+
+@dataclass(frozen=True)
+class Crop:
+    """What to look at closely: around the mean of some landmarks, upright where one of two is to the other's left."""
+
+    around: tuple[int, ...]  # landmarks, by place
+    level: tuple[int, int]
 
 
 class OracleNet(nn.Module):
-    """Pictures (n, 3, size, size) to standardised numbers (n, d), logits of each choice, and of each pixel's class."""
+    """Reads pictures (n, channels, size, size) in [-1, 1]."""
 
-    def __init__(self, size: int, numbers: int, choices: Sequence[int], classes: int):
+    def __init__(
+        self,
+        size: int,
+        numbers: int,
+        choices: Sequence[int],
+        classes: int = 0,
+        landmarks: int = 0,
+        crop: Crop | None = None,
+        channels: int = 3,
+    ):
         super().__init__()
-        self.split = [numbers, *choices]
+        self.size, self.split, self.crop = size, [numbers, *choices], crop
         self.fold = 2 if size > 32 else 1
         sides = [side for side in WIDTHS if side <= size]
         widths = [WIDTHS[side] for side in sides]
-        self.stem = nn.Sequential(_conv(3 * self.fold**2, widths[0]), _Residual(widths[0]))
+        self.stem = nn.Sequential(_conv(channels * self.fold**2, widths[0]), _Residual(widths[0]))
         self.down = nn.ModuleList(nn.Sequential(_conv(a, b, stride=2), _Residual(b)) for a, b in pairwise(widths))
-        self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths))
-        self.classes = nn.Conv2d(widths[0], classes * self.fold**2, 1)
-        self.narrow = _conv(widths[-1], 32, 1)
-        self.hidden = nn.Sequential(nn.Linear(32 * 16, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU())
+        self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths) if classes or landmarks)
+        self.classes = nn.Conv2d(widths[0], classes * self.fold**2, 1) if classes else None
+        self.heat = nn.Conv2d(widths[0], landmarks, 1) if landmarks else None
+        self.close = None if crop is None else _Close(channels, max(16, size // 2))
+        self.narrow = _conv(widths[-1], NARROW, 1)
+        features = NARROW * 16 + 2 * landmarks + (LOOKED if crop else 0)
+        self.hidden = nn.Sequential(nn.Linear(features, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU())
         self.factors = nn.Linear(HIDDEN, sum(self.split))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
+    def forward(self, x: Tensor) -> Said:
         """Everything at once."""
         maps = self._maps(x)
-        numbers, *choices = self._factors(maps[-1])
-        return numbers, tuple(choices), self._classes(maps)
-
-    def read(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The factors alone."""
-        numbers, *choices = self._factors(self._maps(x)[-1])
-        return numbers, tuple(choices)
-
-    def segment(self, x: Tensor) -> Tensor:
-        """The classes alone."""
-        return self._classes(self._maps(x))
+        fine = self._up(maps)
+        places = self._places(fine)
+        numbers, *choices = self._factors(x, maps[-1], places)
+        nothing = x.new_zeros(len(x), 0, self.size, self.size)
+        classes = F.pixel_shuffle(self.classes(fine), self.fold) if self.classes is not None else nothing
+        return Said(numbers, tuple(choices), classes, (places + 1) * self.size / 2 - 0.5)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
         x = F.pixel_unshuffle(x, self.fold).contiguous(memory_format=torch.channels_last)
@@ -66,14 +98,54 @@ class OracleNet(nn.Module):
             maps.append(stage(maps[-1]))
         return maps
 
-    def _factors(self, last: Tensor) -> tuple[Tensor, ...]:
-        return self.factors(self.hidden(self.narrow(last).flatten(1))).split(self.split, 1)
-
-    def _classes(self, maps: list[Tensor]) -> Tensor:
+    def _up(self, maps: list[Tensor]) -> Tensor:
         x = maps[-1]
-        for merge, finer in zip(reversed(self.up), reversed(maps[:-1]), strict=True):
+        for merge, finer in zip(reversed(self.up), reversed(maps[:-1]), strict=False):  # no merges: no use
             x = merge(finer, x)
-        return F.pixel_shuffle(self.classes(x), self.fold)
+        return x
+
+    def _places(self, fine: Tensor) -> Tensor:
+        """Landmarks (n, k, 2): x and y from -1 to 1 over the picture."""
+        if self.heat is None:
+            return fine.new_zeros(len(fine), 0, 2)
+        heat = self.heat(fine).flatten(2).float().softmax(2).unflatten(2, fine.shape[2:])
+        along = (2 * torch.arange(fine.shape[-1], device=fine.device) + 1) / fine.shape[-1] - 1
+        return torch.stack([(heat.sum(axis) * along).sum(2) for axis in (2, 3)], 2)
+
+    def _factors(self, x: Tensor, last: Tensor, places: Tensor) -> tuple[Tensor, ...]:
+        parts = [self.narrow(last).flatten(1), places.flatten(1)]
+        if self.crop is not None and self.close is not None:
+            parts.append(self.close(cropped(x, places.detach(), self.crop, self.close.side)))
+        return self.factors(self.hidden(torch.cat(parts, 1))).split(self.split, 1)
+
+
+def cropped(x: Tensor, places: Tensor, crop: Crop, side: int) -> Tensor:
+    """The crop (n, c, side, side) of pictures whose landmarks lie at `places` (n, k, 2), from -1 to 1."""
+    centre = places[:, list(crop.around)].mean(1)
+    level = places[:, crop.level[1]] - places[:, crop.level[0]]
+    across = level / level.norm(dim=1, keepdim=True).clamp(min=1e-6) * CLOSE
+    turn = torch.stack([across, torch.stack([-across[:, 1], across[:, 0]], 1)], 2)
+    grid = F.affine_grid(torch.cat([turn, centre[:, :, None]], 2), [len(x), x.shape[1], side, side], False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+class _Close(nn.Module):
+    """Features (n, LOOKED) of crops."""
+
+    def __init__(self, channels: int, side: int):
+        super().__init__()
+        self.side = side
+        fine, middle, coarse = CLOSE_WIDTHS
+        self.maps = nn.Sequential(
+            _conv(channels, fine), _conv(fine, middle, stride=2), _Residual(middle),
+            _conv(middle, coarse, stride=2), _Residual(coarse), _conv(coarse, 16, 1),
+        )  # fmt: skip
+        self.features = nn.Sequential(
+            nn.Linear(16 * (side // 4) ** 2, LOOKED, bias=False), nn.BatchNorm1d(LOOKED), nn.ReLU()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(self.maps(x.contiguous(memory_format=torch.channels_last)).flatten(1))
 
 
 class _Residual(nn.Module):
@@ -94,7 +166,7 @@ class _Merge(nn.Module):
     def __init__(self, fine: int, coarse: int):
         super().__init__()
         self.narrow = nn.Conv2d(coarse, fine, 1)
-        self.conv = _conv(fine, fine, 3 if fine < MOST else 1)
+        self.conv = _conv(fine, fine)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
         return self.conv(fine + F.interpolate(self.narrow(coarse), scale_factor=2.0))

@@ -4,6 +4,7 @@
     judge.factors(x)["yaw"]  # degrees, (n,), of pictures x (n, 3, 64, 64) in [-1, 1]
     judge.log_probs(x)["glasses"]  # (n, 3)
     judge.stencil(x)  # class of each pixel, (n, 64, 64)
+    judge.points(x)  # column and row of each landmark, (n, k, 2)
     judge.accuracy["numbers"]["yaw"]  # {'r2': ...}, on renders it has not seen: see daedal.evaluate.oraclescore
 
 No gradient flows through them: a judge that a system was trained to please would judge nothing.
@@ -32,18 +33,17 @@ import torch
 from torch import Tensor
 
 from daedal.data.worlds.catalogue import find_world
-from daedal.data.worlds.fields import choices
 from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Values, World
 from daedal.errors import UsageError
 from daedal.evaluate.keep import kept_with_notes, key_of, notes_of, read, store
 from daedal.evaluate.machine import machine, versions
-from daedal.evaluate.oraclefit import Budget, Renders, Watch, fit, in_units, untrained
-from daedal.evaluate.oraclenet import SIZES, OracleNet
+from daedal.evaluate.oraclefit import FIELDS, Budget, Renders, Watch, choices, fit, in_units, untrained
+from daedal.evaluate.oraclenet import SIZES, OracleNet, Said
 from daedal.evaluate.oraclescore import CHUNK, score
 from daedal.evaluate.oracletable import table
 
-VERSION = 1  # of the net's shape and training: another version trains anew
+VERSION = 2  # of the net's shape and training: another version trains anew
 WORLD_SEED = 20_003  # of the people that oracles learn from: not the 0 of data sets
 LOOK = 8  # items that say how a world looks
 BUDGETS = {16: Budget(16_000, 160_000), 32: Budget(16_000, 160_000), 64: Budget(16_000, 150_000)}
@@ -64,23 +64,34 @@ class Oracle:
 
     @torch.no_grad()
     def factors(self, x: Tensor) -> Values:
-        """Every factor that is a number, in its unit and within its range: (n,), or (n, size)."""
-        return in_units(self.world, torch.cat([self._on(x).read(part)[0] for part in self._parts(x)]))
+        """Everything observable that is a number, in its unit and within its range: (n,), or (n, size)."""
+        return in_units(self.world, torch.cat([said.numbers for said in self._said(x)]))
 
     @torch.no_grad()
     def log_probs(self, x: Tensor) -> dict[str, Tensor]:
-        """Log-probabilities (n, k) of the values of every factor that is a choice."""
-        logits = zip(*(self._on(x).read(part)[1] for part in self._parts(x)), strict=True)
+        """Log-probabilities (n, k) of the values of everything observable that is a choice."""
+        logits = zip(*(said.choices for said in self._said(x)), strict=True)
         pairs = zip(choices(self.world), logits, strict=True)
         return {factor.name: torch.cat(parts).log_softmax(1) for factor, parts in pairs}
 
     @torch.no_grad()
     def stencil(self, x: Tensor) -> Tensor:
         """The likeliest class of each pixel, int64 (n, size, size)."""
-        return torch.cat([self._on(x).segment(part).argmax(1) for part in self._parts(x)])
+        return torch.cat([said.classes.argmax(1) for said in self._said(x)])
 
-    def _on(self, x: Tensor) -> OracleNet:
-        return self.net.to(x.device)
+    @torch.no_grad()
+    def points(self, x: Tensor) -> Tensor:
+        """Column and row of each of `landmarks`, in pixels: (n, k, 2)."""
+        return torch.cat([said.points for said in self._said(x)])
+
+    @property
+    def landmarks(self) -> tuple[str, ...]:
+        """Names of the world's landmarks."""
+        return Simulator(self.world).landmarks
+
+    def _said(self, x: Tensor) -> list[Said]:
+        net = self.net.to(x.device)
+        return [net(part) for part in self._parts(x)]
 
     def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
         if x.ndim != 4 or tuple(x.shape[1:]) != (3, self.size, self.size):
@@ -109,7 +120,7 @@ def trained(world: World, size: int, watch: Watch | None = None) -> Oracle:
     """The oracle of the cache, also where one is committed; trains it where there is none, telling `watch` how far."""
     if size not in SIZES:
         raise UsageError(f"'size' of an oracle must be one of {', '.join(map(str, SIZES))}; got {size}.")
-    of = Simulator(world, (size, size), WORLD_SEED, fields=("stencil",))
+    of = Simulator(world, (size, size), WORLD_SEED, fields=FIELDS[1:])
     budget = BUDGETS[size]
     key = key_of([VERSION, world.name, size, budget.pictures, budget.looks, _look(of)])
     net, notes = kept_with_notes("oracles", key, untrained(world, size), lambda: _trained(of, budget, watch))
@@ -139,7 +150,7 @@ def _trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[Oracle
     net = fit(of.world, renders.only(rows[0]), of.size[0], budget.looks, watch=watch)
     facts = {"pictures": len(rows[0]), "looks": budget.looks, "seconds": round(time.perf_counter() - start)}
     facts |= {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
-    return net, {"training": facts, **score(net, of.world, renders.only(rows[1]))}
+    return net, {"training": facts, **score(net, of.world, renders.only(rows[1]), of.landmarks)}
 
 
 def _look(of: Simulator) -> str:

@@ -10,12 +10,13 @@ take; an accuracy is given over all items, and over those.
 | `choices` | of each factor the accuracy over all items, and where it is shown |
 | `classes` | of each class intersection over union, and its share of all pixels |
 | `mean_iou` | mean over classes above 1 % of the pixels |
+| `points` | of each landmark the mean distance in pixels where it is in the picture |
 | `degraded` | `numbers`, `choices` (where shown) and `mean_iou` under each degradation at half its strength |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from daedal.data.worlds.fields import choices, numbers
 from daedal.data.worlds.world import Factor, Values, World
-from daedal.evaluate.degradations import DEGRADATIONS
-from daedal.evaluate.oraclefit import Renders, in_units
+from daedal.evaluate.degradations import DEGRADATIONS, Places
+from daedal.evaluate.oraclefit import Renders, choices, in_units, inside, numbers
 from daedal.evaluate.oraclenet import OracleNet
 from daedal.evaluate.scores import accuracy, iou, r2
 
@@ -71,36 +71,38 @@ SHOWN: dict[str, dict[str, Shown]] = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What a net says of items: numbers in units, logits of choices, classes of pixels."""
+    """What a net says of items: numbers in units, logits of choices, classes of pixels, landmarks in pixels."""
 
     numbers: Values
     choices: dict[str, Tensor]
     classes: Tensor
+    points: Tensor
 
 
 @torch.no_grad()
 def answers(net: OracleNet, world: World, x: Tensor) -> Answers:
     """Everything that a net says of pictures."""
     parts = [net(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
-    logits = zip(*(part[1] for part in parts), strict=True)
+    logits = zip(*(part.choices for part in parts), strict=True)
     named = {factor.name: torch.cat(some) for factor, some in zip(choices(world), logits, strict=True)}
-    return Answers(
-        in_units(world, torch.cat([z for z, _, _ in parts])), named, torch.cat([part[2].argmax(1) for part in parts])
-    )
+    read = in_units(world, torch.cat([part.numbers for part in parts]))
+    classes, points = torch.cat([part.classes.argmax(1) for part in parts]), torch.cat([part.points for part in parts])
+    return Answers(read, named, classes, points)
 
 
-def score(net: OracleNet, world: World, renders: Renders, seed: int = 0) -> dict[str, Any]:
-    """The record described above, JSON-able."""
-    x, classes, values = renders.gather(np.arange(len(renders)))
+def score(net: OracleNet, world: World, renders: Renders, names: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+    """The record described above, JSON-able; `names` are those of the landmarks."""
+    x, places, values = renders.gather(np.arange(len(renders)))
     said = answers(net, world, x)
-    shown = {name: rule.rows(world, values, classes) for name, rule in SHOWN.get(world.name, {}).items()}
+    shown = {name: rule.rows(world, values, places.classes) for name, rule in SHOWN.get(world.name, {}).items()}
     record = {
         "items": len(x),
         "numbers": {f.name: _entry(f, world, shown, _r2(f, said, values)) for f in numbers(world)},
         "choices": {f.name: _entry(f, world, shown, _accuracy(f, said, values)) for f in choices(world)},
-        **_pixels(world, said.classes, classes),
+        **_pixels(world, said.classes, places.classes),
+        "points": _distances(names, said.points, places.points, net.size),
     }
-    return {**record, "degraded": _degraded(net, world, (x, classes, values), shown, seed)}
+    return {**record, "degraded": _degraded(net, world, (x, places, values), shown, seed)}
 
 
 Score = Callable[[Tensor], dict[str, Any]]
@@ -138,19 +140,25 @@ def _pixels(world: World, predicted: Tensor, true: Tensor) -> dict[str, Any]:
     return {"classes": {name: {"iou": value, "share": share} for name, value, share in rows}, "mean_iou": mean}
 
 
+def _distances(names: Sequence[str], said: Tensor, true: Tensor, size: int) -> dict[str, float]:
+    far, within = (said - true).square().sum(2).sqrt().double(), inside(true, size)
+    mean = torch.where(within, far, 0).sum(0) / within.sum(0)
+    return dict(zip(names, mean.tolist(), strict=True))
+
+
 def _degraded(
-    net: OracleNet, world: World, items: tuple[Tensor, Tensor, Values], shown: Mapping[str, Tensor], seed: int
+    net: OracleNet, world: World, items: tuple[Tensor, Places, Values], shown: Mapping[str, Tensor], seed: int
 ) -> dict[str, Any]:
-    x, classes, values = items
+    x, places, values = items
     found = {}
     for name, degrade in DEGRADATIONS.items():
         generator = torch.Generator().manual_seed(seed)
-        damaged, moved = degrade(x, classes, torch.full((len(x),), STRENGTH), generator)
+        damaged, moved = degrade(x, places, torch.full((len(x),), STRENGTH), generator)
         said = answers(net, world, damaged)
         where = lambda f: shown.get(f.name, slice(None))  # noqa: E731
         found[name] = {
             "numbers": {f.name: _r2(f, said, values)(where(f))["r2"] for f in numbers(world)},  # type: ignore[arg-type]
             "choices": {f.name: _accuracy(f, said, values)(where(f))["accuracy"] for f in choices(world)},  # type: ignore[arg-type]
-            "mean_iou": _pixels(world, said.classes, moved)["mean_iou"],
+            "mean_iou": _pixels(world, said.classes, moved.classes)["mean_iou"],
         }
     return found

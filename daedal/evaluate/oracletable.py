@@ -8,7 +8,7 @@ from typing import Any
 
 def table(accuracy: Mapping[str, Any]) -> str:
     """The table of a record of `daedal.evaluate.oraclescore`."""
-    damage = accuracy["degraded"]
+    damage, points = accuracy["degraded"], accuracy.get("points", {}).items()
     lines = [_row(["", "clean", "where shown", *damage]), "|---" * (3 + len(damage)) + "|"]
     for kind, word in (("numbers", "r2"), ("choices", "accuracy")):
         for name, entry in accuracy[kind].items():
@@ -16,6 +16,7 @@ def table(accuracy: Mapping[str, Any]) -> str:
     lines.append(
         _row(["mean IoU", _exact(accuracy["mean_iou"]), "", *(_short(d["mean_iou"]) for d in damage.values())])
     )
+    lines += [_row([f"{name}, pixels away", _exact(far), "", *[""] * len(damage)]) for name, far in points]
     lines += [_class(name, entry, len(damage)) for name, entry in accuracy["classes"].items()]
     return "\n".join(lines)
 

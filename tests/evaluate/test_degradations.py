@@ -4,7 +4,7 @@ import torch
 from scipy.fft import dctn
 from scipy.ndimage import gaussian_filter
 
-from daedal.evaluate.degradations import BLOCK, DEGRADATIONS, degraded
+from daedal.evaluate.degradations import BLOCK, DEGRADATIONS, Places, degraded
 
 N, SIDE = 6, 64
 
@@ -22,33 +22,41 @@ def classes(side=SIDE):
     return torch.randint(0, 4, (N, side, side), generator=generator(8))
 
 
+def places(side=SIDE):
+    return Places(classes(side), 10 + (side - 20) * torch.rand(N, 2, 2, generator=generator(7)))
+
+
 def damage(name, x, strength=1.0, seed=0, of=None):
-    side = x.shape[-1]
-    return DEGRADATIONS[name](x, classes(side) if of is None else of, torch.full((N,), strength), generator(seed))
+    of = places(x.shape[-1]) if of is None else of
+    return DEGRADATIONS[name](x, of, torch.full((N,), strength), generator(seed))
 
 
 @pytest.mark.parametrize("side", [16, 32, 64])
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_damage_keeps_the_range_and_the_argument_and_grows_from_nothing(name, side):
-    x, of = pictures(side=side), classes(side)
+    x, of = pictures(side=side), places(side)
     before = x.clone()
     found, moved = damage(name, x, 1.0, of=of)
     assert found.shape == x.shape
-    assert moved.shape == of.shape
+    assert moved.classes.shape == of.classes.shape
     assert found.abs().max() <= 1
     assert torch.equal(x, before)
     assert (found - x).abs().mean() > 0.01
     none, same = damage(name, x, 0.0, of=of)
     torch.testing.assert_close(none, x, atol=2e-6, rtol=0)
-    assert torch.equal(same, of)
-    assert name == "shift" or torch.equal(moved, of)
+    for found, kept in ((same, of), (moved, of))[: 1 if name == "shift" else 2]:
+        assert torch.equal(found.classes, kept.classes)
+        assert torch.equal(found.points, kept.points)
 
 
 def test_mixed_damage_is_seeded_and_leaves_some_pictures_alone():
-    x, of = torch.cat([pictures()] * 20), torch.cat([classes()] * 20)
+    x = torch.cat([pictures()] * 20)
+    of = Places(torch.cat([places().classes] * 20), torch.cat([places().points] * 20))
+    before = of.classes.clone(), of.points.clone()
     first, again, other = (degraded(x, of, generator(seed))[0] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+    assert all(torch.equal(*pair) for pair in zip(before, (of.classes, of.points), strict=True))
     same = (first == x).flatten(1).all(1).double().mean().item()
     share = 0.85**8
     assert abs(same - share) < 4 * (share * (1 - share) / len(x)) ** 0.5
@@ -107,12 +115,15 @@ def test_cutout_is_a_grey_square():
     assert changed[:, 0].sum((1, 2)).tolist() == [26 * 26] * N
 
 
-def test_shift_moves_pictures_and_classes_alike():
-    of = classes()
-    x = (of.float() / 2 - 1)[:, None].expand(N, 3, SIDE, SIDE).contiguous()
+def test_shift_moves_pictures_classes_and_landmarks_alike():
+    of = places()
+    x = (of.classes.float() / 2 - 1)[:, None].expand(N, 3, SIDE, SIDE).contiguous()
     found, moved = damage("shift", x, of=of)
-    assert torch.equal(found[:, 2], moved.float() / 2 - 1)
-    inner = of[:, 10:-10, 10:-10]
-    for before, after in zip(inner, moved, strict=True):
-        places = [(r, c) for r in range(-3, 4) for c in range(-3, 4)]
-        assert sum(torch.equal(before, after[10 + r : 54 + r, 10 + c : 54 + c]) for r, c in places) == 1
+    assert torch.equal(found[:, 2], moved.classes.float() / 2 - 1)
+    inner = of.classes[:, 10:-10, 10:-10]
+    far = moved.points - of.points
+    for before, after, (right, down) in zip(inner, moved.classes, far[:, 0].round().int().tolist(), strict=True):
+        ways = [(r, c) for r in range(-3, 4) for c in range(-3, 4)]
+        same = [(r, c) for r, c in ways if torch.equal(before, after[10 + r : 54 + r, 10 + c : 54 + c])]
+        assert same == [(down, right)]
+    torch.testing.assert_close(far[:, 0], far[:, 1])

@@ -11,7 +11,7 @@ from daedal.data.worlds.simulator import Simulator
 from daedal.errors import UsageError
 from daedal.evaluate import oraclenet, oracles
 from daedal.evaluate.degradations import DEGRADATIONS
-from daedal.evaluate.oraclefit import Budget, class_loss, in_units, standardised
+from daedal.evaluate.oraclefit import POINTS_WEIGHT, Budget, class_loss, in_units, point_loss, standardised
 from daedal.evaluate.oraclescore import Shown
 from daedal.evaluate.scores import accuracy, iou, r2
 from tests.data.worlds.tiny import Tiny
@@ -47,6 +47,13 @@ def unseen():
     return items["x"], items["stencil"], of.values(range(200))
 
 
+@pytest.fixture(scope="module")
+def landmarks():
+    """Where the landmarks of the same pictures are, in pixels."""
+    of = Simulator(Tiny(), (16, 16), seed=5, fields=("points",))
+    return of.gather(range(200), ("points",))["points"].unflatten(1, (2, 2))
+
+
 # -- what it says
 
 
@@ -57,6 +64,37 @@ def test_it_reads_what_it_has_not_seen(judge, unseen):
     assert r2_score(values["shift"], said["shift"]) > 0.8
     assert accuracy_score(values["tint"], judge.log_probs(x)["tint"].argmax(1)) > 0.7
     assert jaccard_score(classes.flatten(), judge.stencil(x).flatten(), labels=[0, 1], average="macro") > 0.6
+
+
+def test_it_finds_the_landmarks(judge, unseen, landmarks):
+    assert judge.landmarks == ("centre", "top")
+    far = (judge.points(unseen[0]) - landmarks).norm(dim=2).mean(0)
+    assert (far < 1.5).all()  # of 16 pixels; the middle of the picture is 2.7 and 4.8 away
+    assert abs(judge.accuracy["points"]["centre"] - far[0]) < 0.4
+
+
+def test_a_crop_is_the_picture_seen_upright_around_its_landmarks():
+    """A picture that is linear in place has, at every place of a crop, the value of where that lies."""
+    side = 32
+    at = (2 * torch.arange(side) + 1) / side - 1
+    x = torch.stack([at.expand(side, side), at[:, None].expand(side, side)])[None]
+    places = torch.tensor([[[-0.1, 0.1], [0.3, -0.2], [0.2, 0.2]]])
+    found = oraclenet.cropped(x, places, oraclenet.Crop((0, 1, 2), (0, 1)), 16)[0]
+    across = torch.tensor([0.4, -0.3]) / 0.5 * oraclenet.CLOSE  # from the one to the other, for a half of the crop
+    down = torch.stack([-across[1], across[0]])
+    along = (2 * torch.arange(16) + 1) / 16 - 1
+    expected = places[0].mean(0)[:, None, None] + across[:, None, None] * along + down[:, None, None] * along[:, None]
+    torch.testing.assert_close(found, expected)
+
+
+def test_landmarks_are_learned_where_they_are_in_the_picture():
+    true = torch.tensor([[[3.0, 4.0], [-9.0, 4.0]], [[60.0, 63.0], [5.0, 99.0]]])
+    said = (true + torch.tensor([1.0, -2.0])).requires_grad_()
+    loss = point_loss(said, true, 64)
+    assert loss.item() == pytest.approx(POINTS_WEIGHT * 3)
+    loss.backward()
+    assert (said.grad[:, 0] != 0).all()
+    assert (said.grad[:, 1] == 0).all()
 
 
 def test_its_stated_accuracy_is_that_of_pictures_it_has_not_seen(judge, unseen):
@@ -129,7 +167,7 @@ def test_a_world_that_looks_otherwise_has_another(judge, monkeypatch):
 
 @pytest.mark.usefixtures("_brief")
 def test_training_is_seeded_and_leaves_the_global_state_alone(unseen):
-    of = Simulator(Tiny(), (16, 16), seed=5, fields=("stencil",))
+    of = Simulator(Tiny(), (16, 16), seed=5, fields=("stencil", "points"))
     renders = oracles.Renders.of(of, np.arange(40))
     before = torch.get_rng_state()
     nets = [oracles.fit(Tiny(), renders, 16, 128, seed=seed).state_dict() for seed in (0, 0, 1)]

@@ -84,6 +84,15 @@ class World(ABC):
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """Named landmarks in the world, (n, 3) metres each."""
 
+    @property
+    def observable(self) -> tuple[Factor, ...]:
+        """What a picture tells, and an oracle reads: the factors that are shown, unless a world says otherwise."""
+        return tuple(factor for factor in self.factors if factor.shown and factor.size * bool(factor.choices) <= 1)
+
+    def observed(self, values: Mapping[str, Tensor]) -> Values:
+        """The values of what is observable, of items with these factors."""
+        return {factor.name: values[factor.name] for factor in self.observable}
+
     def action(self, values: Mapping[str, Tensor], moment: Tensor) -> Tensor:
         """Which of `actions` is being done at `moment` (n,) seconds: int64 (n,); of worlds that have any."""
         raise NotImplementedError
