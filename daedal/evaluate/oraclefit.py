@@ -64,7 +64,7 @@ class Renders:
     def of(cls, simulator: Simulator, index: np.ndarray) -> Renders:
         """Rendered, or read from the cache."""
         x, classes, points = (Column(rendered(simulator, name, index), simulator.spaces[name]) for name in FIELDS)
-        return cls(x, classes, points, simulator.world.observed(simulator.values(index)), np.arange(len(index)))
+        return cls(x, classes, points, simulator.observed(simulator.values(index)), np.arange(len(index)))
 
     def only(self, rows: np.ndarray) -> Renders:
         """Some of them."""

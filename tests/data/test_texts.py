@@ -208,7 +208,7 @@ def test_descriptions(tmp_path):
     assert unpaired.sides["a"] + unpaired.sides["b"] == unpaired.train == paired.train
     assert unpaired.duplicates == unpaired.shared == paired.duplicates == paired.shared == 0
     assert unpaired.texts["a"]["shortest"] >= 3
-    assert "none a pair of another" in str(unpaired)
+    assert "test pairs" in str(unpaired)
     json.dumps(unpaired.to_json())
     twice = describe(written(tmp_path, "\n".join([*LINES, *LINES])))
     assert (twice.n, twice.duplicates) == (80, 40)

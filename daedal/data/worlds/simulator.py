@@ -84,7 +84,8 @@ class Simulator:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Of the captions of the first training items."""
-        return Vocabulary.fit(self.world.caption(self.values(self.training_index(np.arange(VOCABULARY)))))
+        with _one_thread():
+            return Vocabulary.fit(self.world.caption(self.values(self.training_index(np.arange(VOCABULARY)))))
 
     @cached_property
     def wording(self) -> Vocabulary:
@@ -153,6 +154,12 @@ class Simulator:
         """A field of items as a `Column` holds it, made in chunks."""
         with _one_thread(), torch.autocast("cpu", enabled=False):  # of a round that asks for a batch
             return np.concatenate([raw(self, name, part) for part in self._chunks(values)])
+
+    def observed(self, values: Values) -> Values:
+        """What a picture of each of these items tells: see `World.observable`."""
+        with _one_thread():
+            parts = [self.world.observed(part) for part in self._chunks(values)]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     @property
     def step(self) -> int:

@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, final
 
+import torch
 from torch import Tensor
 
 from daedal.data.worlds.dancers import rig, transfer, words
 from daedal.data.worlds.dancers.body import CLASSES, Body, add_body
 from daedal.data.worlds.dancers.clothes import CLOTHES, COLOURS, HAIR_STYLES, Wardrobe
 from daedal.data.worlds.dancers.dances import DANCES
-from daedal.data.worlds.dancers.skeleton import ACTOR, JOINTS, measures, pose
+from daedal.data.worlds.dancers.skeleton import ACTOR, DEGREE, JOINTS, measures, pose
 from daedal.data.worlds.dancers.stage import FAR, NEAR, STAGES, add_stage, camera, light
 from daedal.data.worlds.figure import vector
 from daedal.data.worlds.scene import Builder, Scene
-from daedal.data.worlds.world import Factor, World
+from daedal.data.worlds.world import Factor, Values, World
 
 FIGURE = ("skin", "hair", "face", "top", "trousers", "shoes")
 
@@ -89,6 +90,19 @@ class Dancers(World):
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """The joints in the world; left and right are the dancer's own."""
         return dict(zip(JOINTS, pose(values, moment).joints.unbind(1), strict=True))
+
+    @property
+    def observable(self) -> tuple[Factor, ...]:
+        """Who dances, which way, and how it is lit: not where in which dance a still is, which its joints say."""
+        named = (*self.identity, "distance", "light", "brightness", "background")
+        facing = Factor("facing", "sine and cosine of the heading", -1, 1, size=2)
+        return (*(self.factor(name) for name in named), facing)
+
+    def observed(self, values: Mapping[str, Tensor]) -> Values:
+        """Who dances, which way, and how it is lit."""
+        named = [factor.name for factor in self.observable if factor.name in values]
+        heading = DEGREE * values["heading"]
+        return {**{name: values[name] for name in named}, "facing": torch.stack([heading.sin(), heading.cos()], 1)}
 
     def caption(self, values: Mapping[str, Tensor]) -> list[str]:
         """One sentence each, which `words.parse` reads."""

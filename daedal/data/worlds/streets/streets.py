@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, final
 
+import torch
 from torch import Tensor
 
 from daedal.data.worlds.scene import Scene
@@ -18,7 +19,7 @@ from daedal.data.worlds.streets.people import people
 from daedal.data.worlds.streets.plants import trees
 from daedal.data.worlds.streets.rig import coarse
 from daedal.data.worlds.streets.site import CLASSES, KERB_AT, Site, joined, point
-from daedal.data.worlds.world import Factor, World
+from daedal.data.worlds.world import Factor, Values, World
 
 PARTS = (ground, dashes, ends, houses, trees, lamps, signals, crossings, cars, people, tsunami, aircraft)
 
@@ -88,6 +89,24 @@ class Streets(World):
     def facts(self, values: Mapping[str, Tensor]) -> list[words.Fact]:
         """What can be said of each picture; of things only what is large enough: see `words`."""
         return words.facts(values, self.scene(values))
+
+    @property
+    def observable(self) -> tuple[Factor, ...]:
+        """The weather, the season, the time of day, what is counted, an emergency, and where the camera looks."""
+        shown = [self.factor(name) for name in ("weather", "season", "pan", "tilt")]
+        counts = [Factor(name, "how many are large enough to be stated", 0, most) for name, most in words.MOST.items()]
+        time = Factor("time", "of day", choices=tuple(dict.fromkeys(words.TIMES)))
+        return (*shown, time, *counts, Factor("emergency", "that is to be seen", choices=EVENTS))
+
+    def observed(self, values: Mapping[str, Tensor]) -> Values:
+        """What is to be seen at the beginning."""
+        facts, like = self.facts(values), values["hour"]
+        times: list[str] = list(dict.fromkeys(words.TIMES))
+        named = ("weather", "season", "pan", "tilt")
+        counts = {name: like.new_tensor([fact[name] for fact in facts]) for name in words.MOST}
+        time = torch.tensor([times.index(str(fact["hour"])) for fact in facts], device=like.device)
+        emergency = torch.tensor([EVENTS.index(str(fact["event"])) for fact in facts], device=like.device)
+        return {**{name: values[name] for name in named}, "time": time, **counts, "emergency": emergency}
 
     def caption(self, values: Mapping[str, Tensor]) -> list[str]:
         """One sentence each, which `words.parse` reads."""

@@ -39,6 +39,7 @@ COUNTED = {  # a thing: the first of its ids, and its words
     "tree": (TREES, "tree", "trees"),
     "traffic_light": (SIGNALS, "traffic light", "traffic lights"),
 }
+MOST = {"car": 6, "person": 6, "tree": 6, "traffic_light": 2}  # that an oracle counts
 NUMBERS = ("no", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 HAPPENING = {"none": "", "tsunami": "and a tsunami rolling in", "falling aircraft": "and an aircraft falling"}
 
