@@ -28,7 +28,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-CHANCE = 0.15  # of each degradation, so that about a quarter of the pictures stays as it is
+CHANCE = 0.1  # of each degradation, so that four in ten pictures stay as they are
 BLOCK = 8
 SHARES = (1.0, 0.875, 0.75, 0.625, 0.5)  # of the size, to which resampling goes
 

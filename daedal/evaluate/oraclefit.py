@@ -1,10 +1,10 @@
 """How an oracle is trained: on renders of a world, most of them damaged, for a number of pictures fixed by the size.
 
-Loss: squared errors of the standardised numbers, cross-entropies of the choices and of the pixels' classes, distances
-of the landmarks that are in the picture, each a mean; and of the classes also one minus the soft intersection over
-union (Rahman and Wang 2016), without which small ones, such as eyes, are learned late. AdamW (Loshchilov and Hutter
-2019, arXiv:1711.05101) with one cycle of the learning rate (Smith 2018, arXiv:1803.09820). At the end weights are
-rounded to float16, so that the net of a half-precision file is the same.
+Loss, a weighted sum: squared errors of the standardised numbers, cross-entropies of the choices and of the pixels'
+classes, distances of the landmarks that are in the picture, each a mean; and of the classes also one minus the soft
+intersection over union (Rahman and Wang 2016), without which small ones, such as eyes, are learned late. AdamW
+(Loshchilov and Hutter 2019, arXiv:1711.05101) with one cycle of the learning rate (Smith 2018, arXiv:1803.09820). At
+the end weights are rounded to float16, so that the net of a half-precision file is the same.
 
 Training is seeded and leaves the global random state alone; on another number of threads its sums round differently.
 """
@@ -30,6 +30,7 @@ from daedal.evaluate.oraclenet import Crop, OracleNet, Said
 
 BATCH = 64
 RATE = 3e-3  # the highest learning rate
+NUMBERS_WEIGHT = 2.0
 CHOICES_WEIGHT = 0.3
 POINTS_WEIGHT = 0.1  # of a distance in pixels of a picture of 64
 CROPS = {  # of a world: landmarks around which to look closely, and two that are level
@@ -156,7 +157,7 @@ def _loss(net: OracleNet, world: World, x: Tensor, places: Places, values: Value
     said: Said = net(x)
     loss = class_loss(said.classes, places.classes) + point_loss(said.points, places.points, net.size)
     if numbers(world):
-        loss = loss + F.mse_loss(said.numbers, standardised(world, values))
+        loss = loss + NUMBERS_WEIGHT * F.mse_loss(said.numbers, standardised(world, values))
     for factor, logit in zip(choices(world), said.choices, strict=True):
         loss = loss + CHOICES_WEIGHT * F.cross_entropy(logit, values[factor.name])
     return loss

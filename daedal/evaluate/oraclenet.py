@@ -2,7 +2,8 @@
 
 Residual convolutions (He et al. 2015, arXiv:1512.03385) on maps of 32, 16, 8 and 4 pixels a side, batch-normalised
 (Ioffe and Szegedy 2015, arXiv:1502.03167). A picture of 64 pixels enters with each 2x2 pixels as one of 12 channels,
-and its classes leave in the same way (Shi et al. 2016, arXiv:1609.05158), so that no convolution runs at the full size.
+and its classes leave in the same way (Shi et al. 2016, arXiv:1609.05158), so that no convolution runs at the full size;
+they see the pixels once more, since some lines, as of glasses, are one pixel wide.
 A landmark is the mean place of a heat map (Sun et al. 2018, arXiv:1711.08229). The factors are read from the last map
 without pooling, since where things are is most of what there is to know; from the landmarks; and, where a world says
 what to look at closely, from a crop of the picture that the landmarks place and turn: a smile is a few pixels, which
@@ -25,12 +26,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SIZES = (16, 32, 64)
-WIDTHS = {32: 24, 16: 48, 8: 56, 4: 40}  # channels of maps so many pixels high: all weights fit into a megabyte
+WIDTHS = {32: 24, 16: 48, 8: 56, 4: 36}  # channels of maps so many pixels high: all weights fit into a megabyte
 NARROW = 24  # channels of the map that the factors are read from
 HIDDEN = 128  # features of a picture
 LOOKED = 64  # features of a crop
 CLOSE = 2 / 5  # of the picture's side that a crop shows
 CLOSE_WIDTHS = (24, 32, 48)
+SHARP = 40  # channels that classes are read from
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,13 @@ class OracleNet(nn.Module):
         super().__init__()
         self.size, self.split, self.crop = size, [numbers, *choices], crop
         self.fold = 2 if size > 32 else 1
+        seen = channels * self.fold**2
         sides = [side for side in WIDTHS if side <= size]
         widths = [WIDTHS[side] for side in sides]
-        self.stem = nn.Sequential(_conv(channels * self.fold**2, widths[0]), _Residual(widths[0]))
+        self.stem = nn.Sequential(_conv(seen, widths[0]), _Residual(widths[0]))
         self.down = nn.ModuleList(nn.Sequential(_conv(a, b, stride=2), _Residual(b)) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths) if classes or landmarks)
-        self.classes = nn.Conv2d(widths[0], classes * self.fold**2, 1) if classes else None
+        self.classes = _Sharp(seen + widths[0], classes * self.fold**2) if classes else None
         self.heat = nn.Conv2d(widths[0], landmarks, 1) if landmarks else None
         self.close = None if crop is None else _Close(channels, max(16, size // 2))
         self.narrow = _conv(widths[-1], NARROW, 1)
@@ -87,22 +90,27 @@ class OracleNet(nn.Module):
         fine = self._up(maps)
         places = self._places(fine)
         numbers, *choices = self._factors(x, maps[-1], places)
-        nothing = x.new_zeros(len(x), 0, self.size, self.size)
-        classes = F.pixel_shuffle(self.classes(fine), self.fold) if self.classes is not None else nothing
-        return Said(numbers, tuple(choices), classes, (places + 1) * self.size / 2 - 0.5)
+        return Said(numbers, tuple(choices), self._classes(x, fine), (places + 1) * self.size / 2 - 0.5)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
-        x = F.pixel_unshuffle(x, self.fold).contiguous(memory_format=torch.channels_last)
-        maps = [self.stem(x)]
+        maps = [self.stem(self._folded(x))]
         for stage in self.down:
             maps.append(stage(maps[-1]))
         return maps
+
+    def _folded(self, x: Tensor) -> Tensor:
+        return F.pixel_unshuffle(x, self.fold).contiguous(memory_format=torch.channels_last)
 
     def _up(self, maps: list[Tensor]) -> Tensor:
         x = maps[-1]
         for merge, finer in zip(reversed(self.up), reversed(maps[:-1]), strict=False):  # no merges: no use
             x = merge(finer, x)
         return x
+
+    def _classes(self, x: Tensor, fine: Tensor) -> Tensor:
+        if self.classes is None:
+            return x.new_zeros(len(x), 0, self.size, self.size)
+        return F.pixel_shuffle(self.classes(torch.cat([self._folded(x), fine], 1)), self.fold)
 
     def _places(self, fine: Tensor) -> Tensor:
         """Landmarks (n, k, 2): x and y from -1 to 1 over the picture."""
@@ -146,6 +154,13 @@ class _Close(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.features(self.maps(x.contiguous(memory_format=torch.channels_last)).flatten(1))
+
+
+class _Sharp(nn.Sequential):
+    """Logits of classes, from pixels and features."""
+
+    def __init__(self, channels: int, logits: int):
+        super().__init__(_conv(channels, SHARP), nn.Conv2d(SHARP, logits, 1))
 
 
 class _Residual(nn.Module):

@@ -5,6 +5,7 @@
     judge.log_probs(x)["glasses"]  # (n, 3)
     judge.stencil(x)  # class of each pixel, (n, 64, 64)
     judge.points(x)  # column and row of each landmark, (n, k, 2)
+    judge.actions(before, after)  # log-probabilities (n, 4) of what is done between two frames, of a world with actions
     judge.accuracy["numbers"]["yaw"]  # {'r2': ...}, on renders it has not seen: see daedal.evaluate.oraclescore
 
 No gradient flows through them: a judge that a system was trained to please would judge nothing.
@@ -23,8 +24,8 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from daedal.data.worlds.catalogue import find_world
 from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Values, World
 from daedal.errors import UsageError
+from daedal.evaluate import oracleaction
 from daedal.evaluate.keep import kept_with_notes, key_of, notes_of, read, store
 from daedal.evaluate.machine import machine, versions
 from daedal.evaluate.oraclefit import FIELDS, Budget, Renders, Watch, choices, fit, in_units, untrained
@@ -46,11 +48,18 @@ from daedal.evaluate.oracletable import table
 VERSION = 2  # of the net's shape and training: another version trains anew
 WORLD_SEED = 20_003  # of the people that oracles learn from: not the 0 of data sets
 LOOK = 8  # items that say how a world looks
-BUDGETS = {16: Budget(16_000, 160_000), 32: Budget(16_000, 160_000), 64: Budget(16_000, 150_000)}
+PICTURES, ACTIONS = "", "-actions"  # kinds of nets, as names end
+BUDGETS = {  # of kinds, and of nets by name
+    PICTURES: Budget(16_000, 160_000),
+    ACTIONS: Budget(5_000, 60_000),
+    "portraits-64": Budget(40_000, 260_000),
+    "streets-64": Budget(12_000, 150_000),
+}
 ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
-    ("portraits", 64): "9085602b11b1fe267a3bc860d918d8eeef39153095743ee38578bfe32076be68"
+    "portraits-64": "9085602b11b1fe267a3bc860d918d8eeef39153095743ee38578bfe32076be68"
 }
+Train = Callable[[Simulator, Budget, Watch | None], tuple[OracleNet, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +70,7 @@ class Oracle:
     size: int
     net: OracleNet
     accuracy: Mapping[str, Any]
+    trained_motion: tuple[OracleNet, Mapping[str, Any]] | None = None
 
     @torch.no_grad()
     def factors(self, x: Tensor) -> Values:
@@ -83,6 +93,20 @@ class Oracle:
     def points(self, x: Tensor) -> Tensor:
         """Column and row of each of `landmarks`, in pixels: (n, k, 2)."""
         return torch.cat([said.points for said in self._said(x)])
+
+    def actions(self, before: Tensor, after: Tensor) -> Tensor:
+        """Log-probabilities (n, k) of the world's actions between frames (n, 3, size, size) that follow each other."""
+        net = self.motion[0].to(before.device)  # which may be trained now
+        pairs = zip(self._parts(before), self._parts(after), strict=True)
+        with torch.no_grad():
+            return torch.cat([net(torch.cat(pair, 1)).choices[0] for pair in pairs]).log_softmax(1)
+
+    @functools.cached_property
+    def motion(self) -> tuple[OracleNet, Mapping[str, Any]]:
+        """The net that reads actions, and how accurate it is. Raises UsageError for a world without any."""
+        if not self.world.actions:
+            raise UsageError(f"Nothing is done in {self.world.name}, so there are no actions to read.")
+        return self.trained_motion or _found_actions(self.world, self.size)
 
     @property
     def landmarks(self) -> tuple[str, ...]:
@@ -112,31 +136,49 @@ def _by_name(name: str, size: int) -> Oracle:
     return _found(find_world(name), size)
 
 
-def _found(world: World, size: int, watch: Watch | None = None) -> Oracle:
-    return _committed(world, size) if (world.name, size) in COMMITTED else trained(world, size, watch)
-
-
-def trained(world: World, size: int, watch: Watch | None = None) -> Oracle:
-    """The oracle of the cache, also where one is committed; trains it where there is none, telling `watch` how far."""
+def _found(world: World, size: int, watch: Watch | None = None, *, anew: bool = False) -> Oracle:
+    """The oracle; `anew`, not the committed one, but that of the cache. Tells `watch` how far training is."""
     if size not in SIZES:
         raise UsageError(f"'size' of an oracle must be one of {', '.join(map(str, SIZES))}; got {size}.")
     of = Simulator(world, (size, size), WORLD_SEED, fields=FIELDS[1:])
-    budget = BUDGETS[size]
-    key = key_of([VERSION, world.name, size, budget.pictures, budget.looks, _look(of)])
-    net, notes = kept_with_notes("oracles", key, untrained(world, size), lambda: _trained(of, budget, watch))
-    return Oracle(world, size, net, notes)
+    return Oracle(world, size, *_net(of, PICTURES, untrained(world, size), _trained, watch, anew))
 
 
-def _committed(world: World, size: int) -> Oracle:
-    file = _asset(world.name, size)
-    content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != COMMITTED[world.name, size]:
-        raise ValueError(f"'{file.name}' has been changed; install daedal again to get judgements that compare.")
-    return Oracle(world, size, read(untrained(world, size), content), notes_of(content))
+def _found_actions(
+    world: World, size: int, watch: Watch | None = None, *, anew: bool = False
+) -> tuple[OracleNet, Mapping[str, Any]]:
+    """The net that reads actions from two frames, and how accurate it is."""
+    of = Simulator(world, (size, size), WORLD_SEED, frames=2, frame_rate=1 / world.action_seconds)
+    return _net(of, ACTIONS, oracleaction.untrained(world, size), oracleaction.trained, watch, anew)
 
 
-def _asset(name: str, size: int) -> Path:
-    return ASSETS / f"oracle-{name}-{size}.safetensors"
+def _net(
+    of: Simulator, kind: str, empty: OracleNet, train: Train, watch: Watch | None, anew: bool
+) -> tuple[OracleNet, Mapping[str, Any]]:
+    """The net of a kind, and how accurate it is: committed, or in the cache, or trained now."""
+    name = _name(of.world, of.size[0], kind)
+    if name in COMMITTED and not anew:
+        return _committed(name, empty)
+    budget = BUDGETS.get(name, BUDGETS[kind])
+    key = key_of([VERSION, name, budget.pictures, budget.looks, _look(of)])
+    return kept_with_notes("oracles", key, empty, lambda: train(of, budget, watch))
+
+
+def _name(world: World, size: int, kind: str) -> str:
+    return f"{world.name}-{size}{kind}"
+
+
+def _committed(name: str, empty: OracleNet) -> tuple[OracleNet, Mapping[str, Any]]:
+    content = _asset(name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != COMMITTED[name]:
+        raise ValueError(
+            f"'{_asset(name).name}' has been changed; install daedal again to get judgements that compare."
+        )
+    return read(empty, content), notes_of(content)
+
+
+def _asset(name: str) -> Path:
+    return ASSETS / f"oracle-{name}.safetensors"
 
 
 def _trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[OracleNet, Mapping[str, Any]]:
@@ -168,7 +210,8 @@ def _look(of: Simulator) -> str:
 
 def record(of: Oracle, command: str) -> dict[str, Any]:
     """What results/oracles keeps."""
-    return {"command": command, "world": of.world.name, "size": of.size, "seed": WORLD_SEED, **of.accuracy}
+    facts = {"command": command, "world": of.world.name, "size": of.size, "seed": WORLD_SEED, **of.accuracy}
+    return facts | ({"actions": of.motion[1]} if of.world.actions else {})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,11 +226,13 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         world = find_world(given.world)
-        found = (trained if given.commit else _found)(world, given.size, _say)
+        found = _found(world, given.size, _say, anew=given.commit)
+        if given.commit and world.actions:
+            found = replace(found, trained_motion=_found_actions(world, given.size, _say, anew=True))
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    print(table(found.accuracy))
+    print(table(record(found, "")))
     command = f"python -m daedal.evaluate.oracles {given.world} --size {given.size}"
     given.out.mkdir(parents=True, exist_ok=True)
     file = given.out / f"{given.world}-{given.size}.json"
@@ -202,11 +247,13 @@ def _say(words: str) -> None:
 
 
 def _commit(of: Oracle) -> None:
-    """Write the file, and print the hash that belongs into `COMMITTED`."""
-    file = _asset(of.world.name, of.size)
-    state = {name: value.half() if value.is_floating_point() else value for name, value in of.net.state_dict().items()}
-    store(file, state, of.accuracy)
-    print(f'COMMITTED["{of.world.name}", {of.size}] = "{hashlib.sha256(file.read_bytes()).hexdigest()}"')
+    """Write the files, and print the hashes that belong into `COMMITTED`."""
+    nets = {PICTURES: (of.net, of.accuracy)} | ({ACTIONS: of.motion} if of.world.actions else {})
+    for kind, (net, notes) in nets.items():
+        file = _asset(name := _name(of.world, of.size, kind))
+        state = {key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()}
+        store(file, state, notes)
+        print(f'    "{name}": "{hashlib.sha256(file.read_bytes()).hexdigest()}",')
 
 
 if __name__ == "__main__":

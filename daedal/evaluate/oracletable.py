@@ -16,6 +16,10 @@ def table(accuracy: Mapping[str, Any]) -> str:
     lines.append(
         _row(["mean IoU", _exact(accuracy["mean_iou"]), "", *(_short(d["mean_iou"]) for d in damage.values())])
     )
+    if "actions" in accuracy:
+        done = accuracy["actions"]
+        shorts = [_short(done["degraded"][name]) if name in done["degraded"] else "" for name in damage]
+        lines.append(_row(["action, accuracy", _exact(done["accuracy"]), "", *shorts]))
     lines += [_row([f"{name}, pixels away", _exact(far), "", *[""] * len(damage)]) for name, far in points]
     lines += [_class(name, entry, len(damage)) for name, entry in accuracy["classes"].items()]
     return "\n".join(lines)

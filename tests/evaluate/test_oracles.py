@@ -8,8 +8,9 @@ import torch
 from sklearn.metrics import accuracy_score, jaccard_score, r2_score
 
 from daedal.data.worlds.simulator import Simulator
+from daedal.data.worlds.world import Factor
 from daedal.errors import UsageError
-from daedal.evaluate import oraclenet, oracles
+from daedal.evaluate import oraclefit, oraclenet, oracles
 from daedal.evaluate.degradations import DEGRADATIONS
 from daedal.evaluate.oraclefit import POINTS_WEIGHT, Budget, class_loss, in_units, point_loss, standardised
 from daedal.evaluate.oraclescore import Shown
@@ -21,7 +22,7 @@ BRIEF = Budget(pictures=200, looks=2400)
 
 def make_brief(patch):
     """Training short enough for tests."""
-    patch.setattr(oracles, "BUDGETS", {16: BRIEF})
+    patch.setattr(oracles, "BUDGETS", {oracles.PICTURES: BRIEF, oracles.ACTIONS: BRIEF})
     patch.setattr(oraclenet, "WIDTHS", {16: 16, 8: 24, 4: 32})
 
 
@@ -241,22 +242,63 @@ def test_class_loss_is_cross_entropy_and_of_certain_answers_one_minus_iou():
     assert class_loss(logits, true).item() - entropy == pytest.approx(expected, abs=1e-12)
 
 
+# -- actions
+
+
+class Driven(Tiny):
+    """The ball goes to the left, to the right, or nowhere."""
+
+    factors = (*Tiny.factors, Factor("way", "where it goes", choices=("left", "stay", "right"), shown=False))
+    actions = ("left", "stay", "right")
+    action_seconds = 1.0
+
+    def scene(self, values, moment=None):
+        gone = (values["way"] - 1).float() * (0 if moment is None else 0.5 * moment)
+        return super().scene({**values, "shift": torch.stack([values["shift"][:, 0] + gone, values["shift"][:, 1]], 1)})
+
+    def action(self, values, moment):
+        return values["way"]
+
+
+def test_it_reads_actions_between_frames_it_has_not_seen(monkeypatch):
+    make_brief(monkeypatch)
+    judge = oracles.Oracle(Driven(), 16, oraclefit.untrained(Driven(), 16), {})
+    of = Simulator(Driven(), (16, 16), seed=5, frames=2, frame_rate=1.0)
+    x, values = of.gather(range(200), ("x",))["x"], of.values(range(200))
+    said = judge.actions(x[:, 0], x[:, 1])
+    torch.testing.assert_close(said.exp().sum(1), torch.ones(200))
+    assert not said.requires_grad
+    right = accuracy_score(values["way"], said.argmax(1))
+    assert right > 0.8
+    assert abs(judge.motion[1]["accuracy"] - right) < 0.25  # of 20 pairs
+    assert judge.motion[1]["degraded"].keys() == {"clean", *DEGRADATIONS} - {"shift"}
+    assert oracles.record(judge, "")["actions"] == judge.motion[1]
+
+
+def test_where_nothing_is_done_there_is_nothing_to_read(judge, unseen):
+    with pytest.raises(UsageError, match="Nothing is done in tiny"):
+        judge.actions(unseen[0], unseen[0])
+
+
 # -- what is committed
 
 
-@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
-def test_the_committed_file_is_the_one_named_by_its_hash_and_small(name, size):
-    content = oracles._asset(name, size).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == oracles.COMMITTED[name, size]
+@pytest.mark.parametrize("name", oracles.COMMITTED)
+def test_the_committed_file_is_the_one_named_by_its_hash_and_small(name):
+    content = oracles._asset(name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == oracles.COMMITTED[name]
     assert len(content) < 1_000_000
 
 
-@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+PICTURED = [name.rsplit("-", 1) for name in oracles.COMMITTED if not name.endswith(oracles.ACTIONS)]
+
+
+@pytest.mark.parametrize(("name", "size"), [(name, int(size)) for name, size in PICTURED])
 def test_the_committed_oracle_knows_the_world_as_it_looks_now(name, size):
     """Fails where the world has been changed so much that its oracle must be trained and committed anew."""
     judge = oracles.oracle(name, size)
     of = Simulator(judge.world, (size, size), seed=77, fields=("stencil",))
-    items, values = of.gather(range(24), ("x", "stencil")), of.values(range(24))
+    items, values = of.gather(range(24), ("x", "stencil")), of.observed(of.values(range(24)))
     said = judge.factors(items["x"])
     for factor, entry in judge.accuracy["numbers"].items():
         if entry["r2"] > 0.9:
@@ -267,10 +309,10 @@ def test_the_committed_oracle_knows_the_world_as_it_looks_now(name, size):
     assert iou(judge.stencil(items["x"]), items["stencil"], len(judge.world.stencil))[:3].mean() > 0.8
 
 
-@pytest.mark.parametrize(("name", "size"), oracles.COMMITTED)
+@pytest.mark.parametrize(("name", "size"), [(name, int(size)) for name, size in PICTURED])
 def test_the_page_and_the_results_state_its_accuracy(name, size):
     root = Path(__file__).parents[2]
     judge = oracles.oracle(name, size)
     kept = json.loads((root / "results" / "oracles" / f"{name}-{size}.json").read_text())
-    assert all(kept[key] == value for key, value in judge.accuracy.items())
-    assert oracles.table(judge.accuracy) in (root / "docs" / "oracles.md").read_text()
+    assert all(kept[key] == value for key, value in oracles.record(judge, kept["command"]).items())
+    assert oracles.table(kept) in (root / "docs" / "oracles.md").read_text()
