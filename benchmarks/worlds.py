@@ -1,6 +1,7 @@
 """Rendering worlds: pictures a second of two workers with one thread each, scene building included.
 
-Streets are drawn as they come: every weather, hour and event. `--profile` prints where one worker's time goes.
+Streets are drawn as they come: every weather, hour and event. A frame of a clip is compared with a still picture, as
+they come through `load_data`, on one thread.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.common import REFERENCE_GFLOPS, bar, gflops, interleave, matrix_product, publish
+from benchmarks.common import REFERENCE_GFLOPS, bar, gflops, interleave, matrix_product, publish, ratio
 from daedal.data.worlds.catalogue import find_world
 from daedal.data.worlds.render import render
 from daedal.data.worlds.scene import Scene
+from daedal.data.worlds.simulator import Simulator
 
 BATCH = 64
 WORKERS = 2
@@ -31,6 +33,11 @@ CASES = {  # world, size, shadows: pictures a second asked for
     ("streets", 64, True): 50,
     ("streets", 32, True): 150,
 }
+
+
+CLIPS = {"portraits": 32, "streets": 32, "dancers": 32}  # world: size of its clips
+FRAMES = 8
+MOST_PER_FRAME = 1.1  # of a still
 
 
 def scene_of(world: str, index: torch.Tensor) -> Scene:
@@ -57,6 +64,26 @@ def both(pool: ProcessPoolExecutor, world: str, size: int, shadows: bool, batche
     return run
 
 
+def fields_of(world: str, size: int, frames: int | None) -> Callable[[], None]:
+    """Render so many items that they have BATCH pictures, clips or stills, as a data set does."""
+    of = Simulator(find_world(world), (size, size), frames=frames)
+    values = of.values(range(BATCH // (frames or 1)))
+
+    def run() -> None:
+        of.raw("x", values)
+
+    return run
+
+
+def per_frame(blocks: int) -> dict[str, float]:
+    """Of each world, the time of a clip's frame over that of a still."""
+    found = {}
+    for world, size in CLIPS.items():
+        ways = {"clips": fields_of(world, size, FRAMES), "stills": fields_of(world, size, None)}
+        found[world] = ratio(interleave(ways, blocks), "clips", "stills")
+    return found
+
+
 def profile(world: str, size: int, shadows: bool) -> dict[str, float]:
     """Share of one thread's time in the ten operations that take most."""
     torch.set_num_threads(1)
@@ -77,6 +104,7 @@ def main() -> None:
         product = matrix_product()
         ways = {_name(*case): both(pool, *case, batches) for case in CASES}
         times = interleave({**ways, "product": product}, 3 if "--quick" in sys.argv else 7)
+    clips = per_frame(3 if "--quick" in sys.argv else 7)
     speed = gflops(times["product"], product)
     rates = {name: WORKERS * batches * BATCH / statistics.median(times[name]) for name in ways}
     scaled = {name: rate * REFERENCE_GFLOPS / speed for name, rate in rates.items()}
@@ -84,6 +112,10 @@ def main() -> None:
         "bars": {
             f"scaled pictures per second, {_name(*case)}": bar(scaled[_name(*case)], at_least=least)
             for case, least in CASES.items()
+        }
+        | {
+            f"time of a clip's frame over a still's, {world} {CLIPS[world]} px": bar(cost, at_most=MOST_PER_FRAME)
+            for world, cost in clips.items()
         },
         "pictures_per_second": rates,
         "gflops": speed,
