@@ -57,7 +57,7 @@ BUDGETS = {  # of kinds, and of nets by name
 }
 ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
-    "portraits-64": "9085602b11b1fe267a3bc860d918d8eeef39153095743ee38578bfe32076be68"
+    "portraits-64": "7b03e9ca3c42ebe76d60982ce0400a8a8d8d4e753f1f38125e334dd7751d545d"
 }
 Train = Callable[[Simulator, Budget, Watch | None], tuple[OracleNet, Mapping[str, Any]]]
 
