@@ -89,7 +89,7 @@ def _frame(values, second, heads):
     now, soon = (WORLD.scene(values, at(values, time)) for time in (second, second + 1 / RATE))
     motion, visible = flow(now, soon, 96)
     rows = [render(now, 96)["rgb"], flow_colours(motion, FASTEST), visible[:, None].float().expand(-1, 3, -1, -1)]
-    paper = sheet(torch.stack(rows), ["colour", "flow", "visible"], [heads])
+    paper = sheet(torch.stack(rows), ["colour", "flow", "visible"], [heads], framed=True)
     return _with_wheel(paper, (MARGIN + 6, 186))
 
 

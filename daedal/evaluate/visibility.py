@@ -83,7 +83,7 @@ def _shares(changed: Tensor, stencils: list[Tensor], classes: int) -> list[float
 def table(world: World, found: dict[str, Any]) -> str:
     """A row for each factor, in Markdown; a column for each class that matters to one."""
     classes = [name for name in world.stencil if max(row["classes"][name] for row in found.values()) >= COLUMN]
-    heads = ["factor", *(f"{word}{size} px" for size in SIZES for word in ("", "least of ")), *classes]
+    heads = ["factor", *(word for size in SIZES for word in (f"{size} px", "least")), *classes]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for label, row in found.items():
         counts = [str(row[str(size)][word]) for size in SIZES for word in ("median", "least")]
