@@ -37,8 +37,8 @@ def sheet(rows, left=None, above=None, framed=False):
 
 
 def _narrow(word, wide):
-    """The largest font in which a word is no wider than that."""
+    """The largest font in which a word is hardly wider than that."""
     size = LARGE
-    while size > 8 and ImageFont.load_default(size).getlength(word) > wide + 2 * GAP:
+    while size > 8 and ImageFont.load_default(size).getlength(word) > wide + 3 * GAP:
         size -= 1
     return ImageFont.load_default(size)
