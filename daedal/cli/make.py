@@ -48,8 +48,8 @@ def train(
 
     Arguments:
         name: a system, such as vae; `daedal list` shows all
-        source: digits, colour-digits, house-numbers, photographs, language:toy, toy:NAME, mnist:DIR, cifar10:DIR,
-            parallel:TXT,TXT, or a folder, zip, array, table or text of yours
+        source: digits, colour-digits, house-numbers, photographs, a world (portraits, streets, dancers), language:toy,
+            toy:NAME, mnist:DIR, cifar10:DIR, parallel:TXT,TXT, or a folder, zip, array, table or text of yours
 
     Options:
         x: field of the data that is modelled; default: x
@@ -190,8 +190,8 @@ def data(source: str, *, out: str | None = None, reading: dict[str, Any] | None 
     """Describe a data source and check every item of it, before any training.
 
     Arguments:
-        source: digits, colour-digits, house-numbers, photographs, language:toy, toy:NAME, mnist:DIR, cifar10:DIR,
-            parallel:TXT,TXT, or a folder, zip, array, table or text of yours
+        source: digits, colour-digits, house-numbers, photographs, a world (portraits, streets, dancers), language:toy,
+            toy:NAME, mnist:DIR, cifar10:DIR, parallel:TXT,TXT, or a folder, zip, array, table or text of yours
 
     Options:
         out: .png file for a sheet of some of its items; default: in the cache

@@ -1,8 +1,10 @@
 """How much of a picture each factor of a world changes, and where: what an edit of it can be seen by, and cross-talk.
 
 `python -m daedal.evaluate.visibility portraits` measures it, writes results/worlds/portraits.json and the table of
-docs/portraits.md. For each factor (each number of one that is several), people whose other factors are drawn at random
-are rendered at both ends of its range, without cast shadows; of a choice, the first and the last.
+docs/portraits.md. For each factor (each number of one that is several), items whose other factors are drawn at random
+are rendered at both ends of its range, without cast shadows; of a choice, the first and the last. Of a factor that goes
+round (`Factor.circular`: an angle, an hour, the phase of a dance), whose ends are the same picture, the ends of half of
+the range are compared instead, such as midnight and noon.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ from daedal.data.worlds.world import Factor, Values, World
 from daedal.evaluate.machine import machine, versions
 
 ROOT = Path(__file__).parents[2]
-PEOPLE, FIRST = 32, 1000
+ITEMS, FIRST = 32, 1000
 SIZES = (64, 32)
 LEAST = 8 / 255  # a change of colour that counts
+COLUMN = 0.1  # of the pixels of some factor that a class must have to be a column of the table
 
 
 def visibility(world: World) -> dict[str, Any]:
-    """Of each factor, by size: pixels changed (median, least of the people); and the share of classes they lie on."""
-    base = world.draw(torch.arange(PEOPLE) + FIRST)
+    """Of each factor, by size: pixels changed (median, least of the items); and the share of classes they lie on."""
+    base = world.draw(torch.arange(ITEMS) + FIRST)
     return {label: _changed(world, ends) for factor in _shown(world) for label, ends in _ends(factor, base)}
 
 
@@ -40,14 +43,20 @@ def _shown(world: World) -> list[Factor]:
 
 def _ends(factor: Factor, base: Values) -> Iterator[tuple[str, tuple[Values, Values]]]:
     """A label and the values at both ends, for each number of a factor."""
-    low, high = (0, len(factor.choices) - 1) if factor.choices else (factor.low, factor.high)
     for k in range(factor.size):
         ends = []
-        for end in (low, high):
+        for end in _bounds(factor):
             value = base[factor.name].clone()
             value[(slice(None), k) if factor.size > 1 else slice(None)] = end
             ends.append({**base, factor.name: value})
         yield (factor.name if factor.size == 1 else f"{factor.name} {k + 1}"), (ends[0], ends[1])
+
+
+def _bounds(factor: Factor) -> tuple[float, float]:
+    """What is compared: the first and the last choice, the ends of a range, or of half of one that goes round."""
+    if factor.choices:
+        return 0, len(factor.choices) - 1
+    return factor.low, (factor.low + factor.high) / 2 if factor.circular else factor.high
 
 
 def _changed(world: World, ends: tuple[Values, Values]) -> dict[str, Any]:
@@ -72,12 +81,13 @@ def _shares(changed: Tensor, stencils: list[Tensor], classes: int) -> list[float
 
 
 def table(world: World, found: dict[str, Any]) -> str:
-    """A row for each factor, in Markdown."""
-    heads = ["factor", *(f"{word}{size} px" for size in SIZES for word in ("", "least of ")), *world.stencil]
+    """A row for each factor, in Markdown; a column for each class that matters to one."""
+    classes = [name for name in world.stencil if max(row["classes"][name] for row in found.values()) >= COLUMN]
+    heads = ["factor", *(word for size in SIZES for word in (f"{size} px", "least")), *classes]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for label, row in found.items():
         counts = [str(row[str(size)][word]) for size in SIZES for word in ("median", "least")]
-        shares = [f"{100 * share:.0f}" if share >= 0.005 else "" for share in row["classes"].values()]
+        shares = [f"{100 * share:.0f}" if share >= 0.005 else "" for share in map(row["classes"].get, classes)]
         lines.append("| " + " | ".join([label, *counts, *shares]) + " |")
     return "\n".join(lines)
 
@@ -86,7 +96,7 @@ def main(name: str) -> None:
     """Measure a world, keep the record and write the table into its page."""
     world = find_world(name)
     command = f"python -m daedal.evaluate.visibility {name}"
-    facts = {"command": command, "people": PEOPLE, "first_index": FIRST, "seed": 0, "least_change": LEAST}
+    facts = {"command": command, "items": ITEMS, "first_index": FIRST, "seed": 0, "least_change": LEAST}
     found = visibility(world)
     file = ROOT / "results" / "worlds" / f"{name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)

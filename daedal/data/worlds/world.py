@@ -33,6 +33,7 @@ class Factor:
     region: tuple[str, ...] = ()  # classes of the stencil in which alone it may change pixels; (): anywhere
     geometry: bool = True  # whether it may change depth and stencil
     shown: bool = True  # whether a picture shows its value; else it only tells items apart, such as which street it is
+    circular: bool = False  # whether both ends of its range are the same, as of an angle or an hour
 
     def of(self, u: Tensor) -> Tensor:
         """Values of numbers u in [0, 1), (n, size)."""

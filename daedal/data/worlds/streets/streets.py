@@ -34,7 +34,7 @@ class Streets(World):
         Factor("street", "which street: its houses, trees, lamps, and who may be on it", shown=False),
         Factor("weather", "the weather", choices=tuple(words.WEATHER), geometry=False),
         Factor("intensity", "how strong the weather is", geometry=False),
-        Factor("hour", "time of day", 0, 24, geometry=False),
+        Factor("hour", "time of day", 0, 24, geometry=False, circular=True),
         Factor("season", "trees have leaves or are bare", choices=words.SEASONS),
         Factor("height", "metres of the camera above the road", 1.3, 2.6),
         Factor("pan", "degrees that the camera looks to the right", -10, 10),
