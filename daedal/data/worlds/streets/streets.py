@@ -34,7 +34,7 @@ class Streets(World):
         Factor("street", "which street: its houses, trees, lamps, and who may be on it", shown=False),
         Factor("weather", "the weather", choices=tuple(words.WEATHER), geometry=False),
         Factor("intensity", "how strong the weather is", geometry=False),
-        Factor("hour", "time of day", 0, 24, geometry=False),
+        Factor("hour", "time of day", 0, 24, geometry=False, cyclic=True),
         Factor("season", "trees have leaves or are bare", choices=words.SEASONS),
         Factor("height", "metres of the camera above the road", 1.3, 2.6),
         Factor("pan", "degrees that the camera looks to the right", -10, 10),
@@ -111,6 +111,10 @@ class Streets(World):
     def caption(self, values: Mapping[str, Tensor]) -> list[str]:
         """One sentence each, which `words.parse` reads."""
         return [words.sentence(fact) for fact in self.facts(values)]
+
+    def spoken(self) -> list[str]:
+        """Sentences that have every word, as finding them in captions would take a picture each."""
+        return words.examples()
 
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """Landmarks of the street, which stand still: on the kerbs, in the first lamps, and at the foot of the end."""
