@@ -31,9 +31,7 @@ def describe_texts(data: Data) -> Description:
         fields={name: space.to_json() for name, space in data.fields.items()},
         ranges={},
         classes={},
-        duplicates=data.notes.get(
-            "repeated", sum(map(_repeated, [tested[first], *(digests[name] for name in compared)]))
-        ),
+        duplicates=data.notes.get("repeated", repeated),
         shared=0 if one else sum(len(_among(tested[name], set(digests[name]))) for name in compared),
         fingerprint=data.fingerprint,
         problems=list(data.notes.get("problems", [])),

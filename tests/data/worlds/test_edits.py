@@ -256,6 +256,8 @@ def test_layouts_take_named_domains(tmp_path, layout):
     named = write(Busy(), tmp_path / "a", n=3, test=1, size=16, layout=layout, domains=["small", "large,stencil"])
     plain = write(Busy(), tmp_path / "b", n=3, test=1, size=16, layout=layout, domains=["size=0.3", "stencil,size=.9"])
     assert named.pictures == plain.pictures == 8
+    once = write(Busy(), tmp_path / "c", n=1, test=1, size=16, layout=layout, domains=["small,stencil"])
+    assert once.pictures == 4
     for name in named.files:
         if name.endswith(".png"):
             assert (named.out / name).read_bytes() == (plain.out / name).read_bytes()
