@@ -51,7 +51,7 @@ def render(
             visible, landmarks, captions, metadata, factors; repeatable, or with commas
         by: factor whose choices are the folders of --layout classes
         domain: one side of a translation: a name of the world's, factor=value, an output (rgb, stencil, depth, normal,
-            rig, painting), or several with commas; typed twice
+            rig, painting), or several with commas; typed twice, or once as day,night
         set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas
         correlation: two factors that vary together and how much, in [-1, 1], such as beard,age,0.8
         test_correlation: the same of the test split; 0 shows who took the one for the other

@@ -21,6 +21,7 @@ def describe_texts(data: Data) -> Description:
     digests = {name: item_digests(_tokens(split, name)) for name, split in train.items()}
     tested = {name: item_digests(_tokens(data.test, name)) for name in data.fields}
     compared = list(unpaired) or [first]
+    repeated = sum(map(_repeated, [tested[first], *(digests[name] for name in compared)]))
     one = len(data.test) == total == 1
     return Description(
         name=data.name,
@@ -30,9 +31,7 @@ def describe_texts(data: Data) -> Description:
         fields={name: space.to_json() for name, space in data.fields.items()},
         ranges={},
         classes={},
-        duplicates=sum(len(digests[name]) - len(set(digests[name])) for name in compared)
-        + len(tested[first])
-        - len(set(tested[first])),
+        duplicates=data.notes.get("repeated", repeated),
         shared=0 if one else sum(len(_among(tested[name], set(digests[name]))) for name in compared),
         fingerprint=data.fingerprint,
         problems=list(data.notes.get("problems", [])),
@@ -47,6 +46,10 @@ def describe_texts(data: Data) -> Description:
 
 def _tokens(split: Split, field: str) -> np.ndarray:
     return split.columns[field].values[split.rows]
+
+
+def _repeated(items: list[bytes]) -> int:
+    return len(items) - len(set(items))
 
 
 def _among(items: list[bytes], others: set[bytes]) -> list[bytes]:

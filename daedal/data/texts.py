@@ -63,7 +63,9 @@ def record(source: str | Path) -> str:
 
 def _data(name: str, chosen: Mapping[str, list[str]], words: int, length: int, notes: dict[str, Any]) -> Data:
     first = next(iter(chosen.values()))
-    train, test = hashed_split([text_digest(" ".join(split_words(text))) for text in first])
+    digests = [text_digest(" ".join(split_words(text))) for text in first]
+    train, test = hashed_split(digests)
+    notes["repeated"] = len(digests) - len(set(digests))
     columns = {}
     for field, texts in chosen.items():
         sizes = [len(split_words(text)) for text in texts]

@@ -52,9 +52,9 @@ def create(
     entry, kind = resolve(name)
     fields = data.fields if isinstance(data, Data) else data
     given = (given,) if isinstance(given, str) else tuple(given)
-    _check_roles(fields, x, given)
     if isinstance(data, Data):
         check_pairing(entry.name, kind, data, (x, *given))
+    _check_roles(fields, x, given)
     _check_space(entry, kind, fields[x], x)
     if config not in (None, "paper"):
         raise UsageError(f"'config' of create must be 'paper' or None; got {config!r}.")
@@ -92,10 +92,16 @@ def _defaults(entry: Entry, config: str | None) -> dict[str, Any]:
 def _check_roles(fields: Mapping[str, Space], x: str, given: Sequence[str]) -> None:
     for field in (x, *given):
         if field not in fields:
-            hint = did_you_mean(field, list(fields))
+            hint = _say_what(fields) if field == x == "x" else did_you_mean(field, list(fields))
             raise UsageError(f"The data has no field '{field}'.{hint} Its fields are {', '.join(fields)}.")
     if x in given:
         raise UsageError(f"'{x}' cannot be modelled and given at once; take it out of 'given'.")
+
+
+def _say_what(fields: Mapping[str, Space]) -> str:
+    """What to type where the data lacks 'x', which is modelled unless something else is said."""
+    roles = "--x b --given a" if {"a", "b"} <= set(fields) else f"--x {next(iter(fields))}"
+    return f" Say what is modelled, such as {roles}."
 
 
 def check_pairing(name: str, kind: type[System], data: Data, roles: Sequence[str]) -> None:
@@ -120,11 +126,19 @@ def check_pairing(name: str, kind: type[System], data: Data, roles: Sequence[str
 def _check_space(entry: Entry, kind: type[System], space: Space, x: str) -> None:
     if isinstance(space, kind.accepts):
         return
-    wanted = type(space).__name__
-    able = ", ".join(e.name for e in catalogue.entries().values() if wanted in e.spaces) or "none"
+    able = ", ".join(_able(space)) or "none yet"
     raise UsageError(
-        f"'{entry.name}' models {' or '.join(entry.spaces)}, and '{x}' is {space}. Systems that model {wanted}: {able}."
+        f"'{entry.name}' models {' or '.join(entry.spaces)}, and '{x}' is {space}. Systems that model it: {able}."
     )
+
+
+def _able(space: Space) -> Iterator[str]:
+    """Names of the systems that can be made for a space: some model only a part of a kind, such as labels of maps."""
+    for entry in catalogue.entries().values():
+        if type(space).__name__ in entry.spaces:
+            with contextlib.suppress(ValueError):
+                parameter_count(entry, space)
+                yield entry.name
 
 
 @contextlib.contextmanager

@@ -60,7 +60,7 @@ WRONG = {
     "render blobs --out out --correlation width,hut,1": "'hut' is no factor of blobs",
     "render blobs --out out --layout classes --by width": "'width' is not one choice, and classes are; --by takes",
     "render blobs --out out --by hat": "--by names the classes of --layout classes; leave it out of images.",
-    "render blobs --out out --layout paired": "--layout paired takes two --domain, such as smile=0 and smile=1; got 0.",
+    "render blobs --out out --layout paired": "--layout paired takes two --domain, such as rgb and stencil; got 0.",
     "render blobs --out out --layout sides --domain rgb --domain stensil": "'stensil' is no domain of blobs; a "
     "domain is factor=value, or an output (rgb, stencil, depth, normal, painting). Did you mean 'stencil'?",
     "render blobs --out out --domain hat=tall": "--layout images takes no --domain; got 1.",

@@ -212,6 +212,8 @@ def test_descriptions(tmp_path):
     json.dumps(unpaired.to_json())
     twice = describe(written(tmp_path, "\n".join([*LINES, *LINES])))
     assert (twice.n, twice.duplicates) == (80, 40)
+    others = describe(written(tmp_path, "\n".join(f"word{k} again" for k in range(50))))
+    assert others.duplicates == 0  # though words that training has not are one token
 
 
 @pytest.mark.parametrize(

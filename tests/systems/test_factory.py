@@ -6,7 +6,7 @@ import torch
 from daedal.declare import Paper, Recipe, Variant
 from daedal.errors import UsageError
 from daedal.options import OptionError, UnknownOption
-from daedal.spaces import Images, Labels, Vectors
+from daedal.spaces import Images, Labels, Vectors, tokens
 from daedal.systems import catalogue
 from daedal.systems.factory import create, parameter_count, resolve
 from tests import small
@@ -91,9 +91,21 @@ def test_a_space_that_does_not_fit_lists_the_systems_that_model_it():
     with pytest.raises(UsageError) as refusal:
         create("pixelcnn", {"x": Vectors(2)})
     assert str(refusal.value).startswith("'pixelcnn' models Images or Labels, and 'x' is Vectors(dim=2). ")
-    able = str(refusal.value).split("Vectors: ")[1].rstrip(".").split(", ")
+    able = str(refusal.value).split("model it: ")[1].rstrip(".").split(", ")
     assert "vae" in able
     assert "pixelcnn" not in able
+    with pytest.raises(UsageError, match=r"Systems that model it: none yet\."):
+        create("vae", {"x": tokens(("", "one", "two"), 4)})  # pixelcnn models labels, of maps only
+    with pytest.raises(UsageError, match=r"Systems that model it: pixelcnn\."):
+        create("vae", {"x": Labels(3, (4, 4))})
+
+
+@pytest.mark.parametrize(
+    ("fields", "typed"), [({"a": Vectors(2), "b": Vectors(2)}, "--x b --given a"), ({"y": Vectors(2)}, "--x y")]
+)
+def test_data_without_x_is_told_what_to_type(fields, typed):
+    with pytest.raises(UsageError, match=f"no field 'x'. Say what is modelled, such as {typed}. Its fields are"):
+        create("vae", fields)
 
 
 def test_options_of_sample_are_checked_in_the_same_words():

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -194,8 +193,7 @@ def _check_action(world: World, rate: float) -> None:
     """Raise UsageError unless there are actions, and one alone between any two frames."""
     if not world.actions:
         raise UsageError(f"'action' is no field of {world.name}, where nothing acts; leave it out.")
-    frames = rate * world.action_seconds  # of one action
-    if not math.isinf(frames) and (frames != int(frames) or frames < 1):
+    if not world.acts_alone(rate):
         each = 1 / world.action_seconds
         raise UsageError(
             f"{rate:g} frames a second let two actions fall between two frames, as one of {world.name} takes "

@@ -61,5 +61,5 @@ def _changes(world: World, values: Values, after: Values) -> Tensor:
 
 
 def _moved(factor: Factor, before: Tensor, after: Tensor) -> Tensor:
-    moved = (before - after).abs().reshape(len(before), -1)
-    return (moved >= (1 if factor.choices else LEAST * (factor.high - factor.low))).any(1)
+    least = 1 if factor.choices else LEAST * (factor.high - factor.low)
+    return (factor.between(before, after) >= least).reshape(len(before), -1).any(1)

@@ -88,8 +88,9 @@ def check_layout(layout: str, truths: Sequence[str], domains: Sequence[str], by:
             raise UsageError(f"'{truth}' is between the frames of clips; choose --layout clips for it.")
         if TRUTHS[truth].dense and not chosen.dense:
             raise UsageError(f"'{truth}' goes with --layout images or clips only; leave it out of {layout}.")
-    if len(domains) != chosen.domains:
-        needs = "two --domain, such as smile=0 and smile=1" if chosen.domains else "no --domain"
-        raise UsageError(f"--layout {layout} takes {needs}; got {len(domains)}.")
+    count = len(domains[0].split(",")) if len(domains) == 1 else len(domains)  # of one text with a comma between
+    if count != chosen.domains:
+        needs = "two --domain, such as rgb and stencil" if chosen.domains else "no --domain"
+        raise UsageError(f"--layout {layout} takes {needs}; got {count}.")
     if by is not None and layout != "classes":
         raise UsageError(f"--by names the classes of --layout classes; leave it out of {layout}.")

@@ -83,7 +83,9 @@ class Simulator:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """Of the captions of the first training items."""
+        """Of the captions that the world knows to have all words; else of those of the first training items."""
+        if texts := self.world.spoken():
+            return Vocabulary.fit(texts)
         with _one_thread():
             return Vocabulary.fit(self.world.caption(self.values(self.training_index(np.arange(VOCABULARY)))))
 

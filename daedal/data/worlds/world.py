@@ -40,6 +40,11 @@ class Factor:
         values = self._choice(u) if self.choices else self.low + u * (self.high - self.low)
         return values[:, 0] if self.size == 1 else values
 
+    def between(self, one: Tensor, other: Tensor) -> Tensor:
+        """How far two numbers are apart, in their unit; round the circle where that is shorter."""
+        apart = (one - other).abs()
+        return torch.minimum(apart, self.high - self.low - apart) if self.circular else apart
+
     def _choice(self, u: Tensor) -> Tensor:
         if not self.shares:
             return (u * len(self.choices)).to(torch.int64)
@@ -81,6 +86,10 @@ class World(ABC):
     def caption(self, values: Mapping[str, Tensor]) -> list[str]:
         """A sentence for each, of which every fact can be read back."""
 
+    def spoken(self) -> Sequence[str]:
+        """Captions that have all words that any has, and the most; (): captions of items tell, where they are quick."""
+        return ()
+
     @abstractmethod
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """Named landmarks in the world, (n, 3) metres each."""
@@ -97,6 +106,11 @@ class World(ABC):
     def action(self, values: Mapping[str, Tensor], moment: Tensor) -> Tensor:
         """Which of `actions` is being done at `moment` (n,) seconds: int64 (n,); of worlds that have any."""
         raise NotImplementedError
+
+    def acts_alone(self, frame_rate: float) -> bool:
+        """Whether there are actions, and one alone between any two frames."""
+        frames = frame_rate * self.action_seconds  # of one action
+        return bool(self.actions) and (math.isinf(frames) or frames == int(frames) >= 1)
 
     def factor(self, name: str) -> Factor:
         """The factor of a name. Raises UsageError that lists what there is."""

@@ -73,9 +73,9 @@ class Writer:
             self.rows.append(row)
 
     def _actions(self, values: Values) -> list[list[str]]:
-        """Of clips what is done from each frame to the next; [] where nothing acts."""
+        """Of clips what is done from each frame to the next; [] where nothing acts, or several things between two."""
         of, names = self.asked.of, self.asked.world.actions
-        if of.frames is None or not names:
+        if of.frames is None or not self.asked.world.acts_alone(of.frame_rate):
             return []
         return [[names[k] for k in row] for row in raw(of, "action", values).tolist()]
 

@@ -9,12 +9,14 @@ import torch
 from daedal.data.load import load_data
 from daedal.data.options import Options
 from daedal.data.tokens import Vocabulary
+from daedal.data.worlds.dancers import Dancers
 from daedal.data.worlds.dataset import load_world
 from daedal.data.worlds.edits import LEAST, edited, instructions
 from daedal.data.worlds.portraits import Portraits
 from daedal.data.worlds.render import render
 from daedal.data.worlds.settings import parse_settings
 from daedal.data.worlds.simulator import Simulator
+from daedal.data.worlds.streets import Streets
 from daedal.data.worlds.world import PLACE
 from daedal.data.worlds.write import write
 from daedal.errors import UsageError
@@ -70,6 +72,18 @@ def test_those_that_apply_are_equally_likely():
     n = len(said)
     for share in ((said == "make it red").mean(), (said == "make it large, and dark").mean()):
         assert abs(share - 1 / 3) < 4 * (2 / 9 / n) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("world", "name", "text", "same", "other"),
+    [(Streets, "hour", "make it night", 1.0, 13.0), (Dancers, "heading", "turn away", -175.0, -90.0)],
+)
+def test_round_a_circle_the_shorter_way_counts(world, name, text, same, other):
+    """One o'clock is near half past eleven; who faces -175 degrees has turned away already."""
+    values = Simulator(world(), held=(f"{name}={same}",)).values(range(40))
+    assert text not in instructions(world(), values)
+    values[name] = torch.full_like(values[name], other)
+    assert text in instructions(world(), values)
 
 
 class Rigid(Busy):
@@ -167,6 +181,8 @@ def test_actions_are_written_beside_clips(tmp_path):
     assert [row["actions"] for row in lines(out / "captions.jsonl")] == [["grow", "dim", "wait", "grow"]] * 2
     record = json.loads((out / "render.json").read_text())
     assert record["held"] == ["moves=grow:dim:wait:grow"]
+    several = write(Busy(), tmp_path / "several", **{**options, "frame_rate": 3.0, "frames": 3}).out
+    assert all("actions" not in row for row in lines(several / "captions.jsonl"))  # two fall between two frames
 
 
 # -- boxes
@@ -240,6 +256,8 @@ def test_layouts_take_named_domains(tmp_path, layout):
     named = write(Busy(), tmp_path / "a", n=3, test=1, size=16, layout=layout, domains=["small", "large,stencil"])
     plain = write(Busy(), tmp_path / "b", n=3, test=1, size=16, layout=layout, domains=["size=0.3", "stencil,size=.9"])
     assert named.pictures == plain.pictures == 8
+    once = write(Busy(), tmp_path / "c", n=1, test=1, size=16, layout=layout, domains=["small,stencil"])
+    assert once.pictures == 4
     for name in named.files:
         if name.endswith(".png"):
             assert (named.out / name).read_bytes() == (plain.out / name).read_bytes()

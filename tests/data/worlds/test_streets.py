@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from daedal.data.tokens import split_words
 from daedal.data.worlds import trace
 from daedal.data.worlds.render import OUTPUTS, flow, project, render, to_pixels
 from daedal.data.worlds.settings import parse_settings, with_settings
-from daedal.data.worlds.streets import Streets
+from daedal.data.worlds.simulator import Simulator
+from daedal.data.worlds.streets import Streets, words
 from daedal.data.worlds.streets.site import CARS, PEOPLE, SIGNALS, SORT, TREES
 from daedal.data.worlds.streets.words import HAPPENING, SEASONS, TIMES, WEATHER, parse, sentence
 from daedal.data.worlds.world import Values, taken
@@ -186,6 +188,21 @@ def test_a_sentence_reads_as_one():
     fact = {"weather": "Foggy", "season": "winter", "hour": "night", "car": 2, "person": 0, "tree": 1}
     fact |= {"traffic_light": 0, "event": "none"}
     assert sentence(fact) == "A foggy winter night street with two cars and a tree."
+
+
+def test_the_vocabulary_has_every_word_of_every_caption_and_needs_no_picture(monkeypatch):
+    captions = WORLD.caption(streets(20, "traffic=0..1", 70))
+    monkeypatch.setattr(words, "render", lambda *_, **__: pytest.fail("a picture was rendered"))
+    vocabulary = Simulator(WORLD).vocabulary
+    assert vocabulary.decode(vocabulary.encode(captions)) == captions
+    every = {k: tuple(range(13)) for k in FIRST} | {"weather": tuple(WEATHER), "season": SEASONS, "hour": TIMES}
+    every |= {"event": tuple(HAPPENING)}
+    number = torch.Generator().manual_seed(0)
+    drawn = [{k: v[int(torch.randint(len(v), (), generator=number))] for k, v in every.items()} for _ in range(300)]
+    texts = [sentence(fact) for fact in drawn]
+    assert vocabulary.decode(vocabulary.encode(texts)) == texts
+    assert max(len(split_words(text)) for text in texts) == vocabulary.length
+    assert vocabulary == Simulator(WORLD, seed=1).vocabulary
 
 
 def test_every_sort_of_thing_is_stated_of_some_streets_and_not_of_others():

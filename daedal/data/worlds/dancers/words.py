@@ -9,12 +9,11 @@ Each word of a fact has a phrase that occurs in the sentence if and only if it h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
+from daedal.data.worlds import phrases
 from daedal.data.worlds.dancers.clothes import CLOTHES, COLOURS, HAIR_NAMES, HAIR_STYLES
 from daedal.data.worlds.dancers.dances import DANCES
 from daedal.data.worlds.dancers.skeleton import measures
@@ -64,15 +63,11 @@ def facts(values: Mapping[str, Tensor]) -> list[dict[str, str]]:
     """The word of every fact, for each item."""
     size = measures(values)
     known = {**values, "height": size.height[:, 0], "build": size.build[:, 0]}
-    numbers = {name: _numbers(name, known[name]) for name in PHRASES}
-    words = {name: list(phrases) for name, phrases in PHRASES.items()}
-    return [{name: words[name][numbers[name][i]] for name in PHRASES} for i in range(len(values["skin"]))]
+    return phrases.chosen({name: _numbers(name, known[name]) for name in PHRASES}, PHRASES)
 
 
 def _numbers(name: str, value: Tensor) -> list[int]:
-    if name not in BOUNDS:
-        return value.tolist()
-    places = torch.bucketize(value, torch.tensor(BOUNDS[name], dtype=value.dtype, device=value.device)).tolist()
+    places = phrases.places(value, BOUNDS[name]) if name in BOUNDS else value.tolist()
     return [HEADINGS[place] for place in places] if name == "heading" else places
 
 
@@ -89,11 +84,5 @@ def sentence(fact: Mapping[str, str]) -> str:
 
 
 def parse(caption: str) -> dict[str, str]:
-    """The facts of a sentence; of one that it does not mention the word that goes without saying, if any."""
-    found = {}
-    for name, phrases in PHRASES.items():
-        said = [word for word, phrase in phrases.items() if phrase and re.search(rf"(?<![\w-]){phrase}\b", caption)]
-        silent = [word for word, phrase in phrases.items() if not phrase]
-        if said or silent:
-            found[name] = (sorted(said, key=lambda word: -len(phrases[word])) + silent)[0]
-    return found
+    """The facts of a sentence."""
+    return phrases.parse(caption, PHRASES)

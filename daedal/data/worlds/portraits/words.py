@@ -10,12 +10,11 @@ holds, so that reading is looking for phrases. Left and right are the picture's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
+from daedal.data.worlds import phrases
 from daedal.data.worlds.portraits.glasses import SHAPES
 from daedal.data.worlds.portraits.hair import STYLES
 from daedal.data.worlds.portraits.palette import BACKDROPS, CLOTHES_NAMES, HAIR_NAMES
@@ -68,15 +67,11 @@ BOUNDS: dict[str, tuple[float, ...]] = {
 
 def facts(values: Mapping[str, Tensor]) -> list[dict[str, str]]:
     """The word of every factor but identity, for each item."""
-    numbers = {name: _numbers(name, values[name]) for name in PHRASES}
-    words = {name: list(phrases) for name, phrases in PHRASES.items()}
-    return [{name: words[name][numbers[name][i]] for name in PHRASES} for i in range(len(values["yaw"]))]
+    return phrases.chosen({name: _numbers(name, values[name]) for name in PHRASES}, PHRASES)
 
 
 def _numbers(name: str, value: Tensor) -> list[int]:
-    if name not in BOUNDS:
-        return value.tolist()
-    return torch.bucketize(value, torch.tensor(BOUNDS[name], device=value.device)).tolist()
+    return phrases.places(value, BOUNDS[name]) if name in BOUNDS else value.tolist()
 
 
 def sentence(fact: Mapping[str, str]) -> str:
@@ -92,11 +87,5 @@ def sentence(fact: Mapping[str, str]) -> str:
 
 
 def parse(caption: str) -> dict[str, str]:
-    """The facts of a sentence; of a factor that it does not mention the word that goes without saying, if any."""
-    found = {}
-    for name, phrases in PHRASES.items():
-        said = [word for word, phrase in phrases.items() if phrase and re.search(rf"(?<![\w-]){phrase}\b", caption)]
-        silent = [word for word, phrase in phrases.items() if not phrase]
-        if said or silent:
-            found[name] = (sorted(said, key=lambda word: -len(phrases[word])) + silent)[0]
-    return found
+    """The facts of a sentence."""
+    return phrases.parse(caption, PHRASES)

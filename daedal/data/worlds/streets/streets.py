@@ -112,6 +112,10 @@ class Streets(World):
         """One sentence each, which `words.parse` reads."""
         return [words.sentence(fact) for fact in self.facts(values)]
 
+    def spoken(self) -> list[str]:
+        """Sentences that have every word, as finding them in captions would take a picture each."""
+        return words.examples()
+
     def points(self, values: Mapping[str, Tensor], moment: Tensor | None = None) -> dict[str, Tensor]:
         """Landmarks of the street, which stand still: on the kerbs, in the first lamps, and at the foot of the end."""
         site = Site.of(values, moment)

@@ -19,7 +19,7 @@ from torch import Tensor
 from daedal.data.worlds.render import render
 from daedal.data.worlds.scene import Scene
 from daedal.data.worlds.streets.events import EVENTS
-from daedal.data.worlds.streets.site import CARS, PEOPLE, SIGNALS, SORT, TREES
+from daedal.data.worlds.streets.site import CARS, FALLING, PEOPLE, SIGNALS, SORT, TREES, TSUNAMI
 
 REFERENCE = 64  # pixels: height and width of the picture in which things are measured
 LEAST_SHARE = 0.003  # of its pixels: 13 of 4,096
@@ -52,7 +52,7 @@ def facts(values: Mapping[str, Tensor], scene: Scene) -> list[Fact]:
     bounds = torch.tensor(HOURS, dtype=values["hour"].dtype, device=values["hour"].device)
     hour = [TIMES[k] for k in torch.bucketize(values["hour"], bounds, right=True).tolist()]
     counts = {name: large(ids, first).sum(1).tolist() for name, (first, *_) in COUNTED.items()}
-    happening = large(ids, 100 * 7)[:, 0].long() + 2 * large(ids, 100 * 8)[:, 0].long()
+    happening = large(ids, TSUNAMI)[:, 0].long() + 2 * large(ids, FALLING)[:, 0].long()
     event = [EVENTS[k] for k in happening.tolist()]
     rows = {"weather": weather, "season": season, "hour": hour, **counts, "event": event}
     return [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
@@ -74,6 +74,26 @@ def sentence(fact: Fact) -> str:
     article = "An" if kind[0] in "aeiou" else "A"
     more = [f"with {listed}" if things else "", HAPPENING[str(fact["event"])]]
     return " ".join([article, kind, *(part for part in more if part)]) + "."
+
+
+def examples() -> list[str]:
+    """Sentences in which every word occurs that any may have, and as many as the longest has.
+
+    >>> examples()[1]
+    'A clear winter morning street with a car, a person, a tree and a traffic light and a tsunami rolling in.'
+    """
+    return [
+        sentence(
+            {
+                "weather": list(WEATHER)[k % len(WEATHER)],
+                "season": SEASONS[k % len(SEASONS)],
+                "hour": TIMES[k % len(TIMES)],
+                **dict.fromkeys(COUNTED, k),
+                "event": EVENTS[k % len(EVENTS)],
+            }
+        )
+        for k in range(len(NUMBERS))
+    ]
 
 
 def _counted(name: str, count: int) -> str:
