@@ -33,8 +33,10 @@ RATE = 3e-3  # the highest learning rate
 NUMBERS_WEIGHT = 2.0
 CHOICES_WEIGHT = 0.3
 POINTS_WEIGHT = 0.1  # of a distance in pixels of a picture of 64
+JOINTS_WEIGHT = 0.3  # the same of dancers, of whom joints are most of what is asked
 CROPS = {  # of a world: landmarks around which to look closely, and two that are level
-    "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye"))
+    "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye")),
+    "dancers": (("head_top", "neck"), ()),
 }
 FIELDS = ("x", "stencil", "points")
 Watch = Callable[[str], None]
@@ -95,7 +97,10 @@ def untrained(world: World, size: int) -> OracleNet:
     crop = None
     if world.name in CROPS:
         around, level = CROPS[world.name]
-        crop = Crop(tuple(names.index(name) for name in around), (names.index(level[0]), names.index(level[1])))
+        crop = Crop(
+            tuple(names.index(name) for name in around),
+            (names.index(level[0]), names.index(level[1])) if level else None,
+        )
     wide = sum(factor.size for factor in numbers(world))
     return OracleNet(size, wide, kinds, len(world.stencil), len(names), crop)
 
@@ -155,7 +160,8 @@ def _train(
 
 def _loss(net: OracleNet, world: World, x: Tensor, places: Places, values: Values) -> Tensor:
     said: Said = net(x)
-    loss = class_loss(said.classes, places.classes) + point_loss(said.points, places.points, net.size)
+    weight = JOINTS_WEIGHT if world.name == "dancers" else POINTS_WEIGHT
+    loss = class_loss(said.classes, places.classes) + weight * point_loss(said.points, places.points, net.size)
     if numbers(world):
         loss = loss + NUMBERS_WEIGHT * F.mse_loss(said.numbers, standardised(world, values))
     for factor, logit in zip(choices(world), said.choices, strict=True):
@@ -169,10 +175,10 @@ def inside(points: Tensor, size: int) -> Tensor:
 
 
 def point_loss(said: Tensor, true: Tensor, size: int) -> Tensor:
-    """Mean distance along the axes of landmarks (n, k, 2) that are in the picture, in shares of POINTS_WEIGHT."""
+    """Mean distance along the axes, in pixels of a picture of 64, of landmarks (n, k, 2) that are in the picture."""
     within = inside(true, size)
     far = (said - torch.where(within[..., None], true, said)).abs().sum()
-    return POINTS_WEIGHT * far / within.sum().clamp(min=1) * 64 / size
+    return far / within.sum().clamp(min=1) * 64 / size
 
 
 def class_loss(logits: Tensor, classes: Tensor) -> Tensor:

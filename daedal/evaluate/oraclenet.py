@@ -47,10 +47,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Crop:
-    """What to look at closely: around the mean of some landmarks, upright where one of two is to the other's left."""
+    """What to look at closely: around the mean of some landmarks, turned so that two others are level, if there are."""
 
     around: tuple[int, ...]  # landmarks, by place
-    level: tuple[int, int]
+    level: tuple[int, int] | None = None
 
 
 class OracleNet(nn.Module):
@@ -130,7 +130,9 @@ class OracleNet(nn.Module):
 def cropped(x: Tensor, places: Tensor, crop: Crop, side: int) -> Tensor:
     """The crop (n, c, side, side) of pictures whose landmarks lie at `places` (n, k, 2), from -1 to 1."""
     centre = places[:, list(crop.around)].mean(1)
-    level = places[:, crop.level[1]] - places[:, crop.level[0]]
+    level = places.new_tensor([1.0, 0.0]).expand(len(x), 2)
+    if crop.level is not None:
+        level = places[:, crop.level[1]] - places[:, crop.level[0]]
     across = level / level.norm(dim=1, keepdim=True).clamp(min=1e-6) * CLOSE
     turn = torch.stack([across, torch.stack([-across[:, 1], across[:, 0]], 1)], 2)
     grid = F.affine_grid(torch.cat([turn, centre[:, :, None]], 2), [len(x), x.shape[1], side, side], False)

@@ -51,9 +51,10 @@ LOOK = 8  # items that say how a world looks
 PICTURES, ACTIONS = "", "-actions"  # kinds of nets, as names end
 BUDGETS = {  # of kinds, and of nets by name
     PICTURES: Budget(16_000, 160_000),
-    ACTIONS: Budget(5_000, 60_000),
+    ACTIONS: Budget(3_000, 40_000),
     "portraits-64": Budget(40_000, 260_000),
     "streets-64": Budget(12_000, 150_000),
+    "dancers-64": Budget(16_000, 120_000),
 }
 ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`

@@ -12,7 +12,7 @@ from daedal.data.worlds.world import Factor
 from daedal.errors import UsageError
 from daedal.evaluate import oraclefit, oraclenet, oracles
 from daedal.evaluate.degradations import DEGRADATIONS
-from daedal.evaluate.oraclefit import POINTS_WEIGHT, Budget, class_loss, in_units, point_loss, standardised
+from daedal.evaluate.oraclefit import Budget, class_loss, in_units, point_loss, standardised
 from daedal.evaluate.oraclescore import Shown
 from daedal.evaluate.scores import accuracy, iou, r2
 from tests.data.worlds.tiny import Tiny
@@ -92,7 +92,7 @@ def test_landmarks_are_learned_where_they_are_in_the_picture():
     true = torch.tensor([[[3.0, 4.0], [-9.0, 4.0]], [[60.0, 63.0], [5.0, 99.0]]])
     said = (true + torch.tensor([1.0, -2.0])).requires_grad_()
     loss = point_loss(said, true, 64)
-    assert loss.item() == pytest.approx(POINTS_WEIGHT * 3)
+    assert loss.item() == pytest.approx(3)
     loss.backward()
     assert (said.grad[:, 0] != 0).all()
     assert (said.grad[:, 1] == 0).all()
