@@ -60,6 +60,7 @@ ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
     "portraits-64": "7b03e9ca3c42ebe76d60982ce0400a8a8d8d4e753f1f38125e334dd7751d545d",
     "streets-64": "781f02f987e98cabc90ec24a453e43966081f22c4bbd0347199fc5db46d11a80",
+    "streets-64-actions": "53e50aeff653e95cbddee6b1bffd66817d5767ef65b170e64e6d75aadfb57e28",
     "dancers-64": "d490b9817c8ff75512e36c2cbf914995b8777901ccbfe97bfcac0c9a8eb7202a",
 }
 Train = Callable[[Simulator, Budget, Watch | None], tuple[OracleNet, Mapping[str, Any]]]

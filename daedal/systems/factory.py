@@ -126,19 +126,21 @@ def check_pairing(name: str, kind: type[System], data: Data, roles: Sequence[str
 def _check_space(entry: Entry, kind: type[System], space: Space, x: str) -> None:
     if isinstance(space, kind.accepts):
         return
-    able = ", ".join(_able(space)) or "none yet"
+    able = ", ".join(e.name for e in catalogue.entries().values() if _can_model(e, space)) or "none yet"
     raise UsageError(
         f"'{entry.name}' models {' or '.join(entry.spaces)}, and '{x}' is {space}. Systems that model it: {able}."
     )
 
 
-def _able(space: Space) -> Iterator[str]:
-    """Names of the systems that can be made for a space: some model only a part of a kind, such as labels of maps."""
-    for entry in catalogue.entries().values():
-        if type(space).__name__ in entry.spaces:
-            with contextlib.suppress(ValueError):
-                parameter_count(entry, space)
-                yield entry.name
+def _can_model(entry: Entry, space: Space) -> bool:
+    """Whether it can be made for a space: some systems model only a part of a kind, such as labels of maps."""
+    if type(space).__name__ not in entry.spaces:
+        return False
+    try:
+        parameter_count(entry, space)
+    except ValueError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
