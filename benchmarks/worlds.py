@@ -36,7 +36,7 @@ CASES = {  # world, size, shadows: pictures a second asked for
 
 
 CLIPS = {"portraits": 32, "streets": 32, "dancers": 32}  # world: size of its clips
-FRAMES = 8
+FRAMES = 4
 MOST_PER_FRAME = 1.1  # of a still
 
 
@@ -65,9 +65,9 @@ def both(pool: ProcessPoolExecutor, world: str, size: int, shadows: bool, batche
 
 
 def fields_of(world: str, size: int, frames: int | None) -> Callable[[], None]:
-    """Render so many items that they have BATCH pictures, clips or stills, as a data set does."""
+    """Render BATCH items, clips or stills, as a data set does."""
     of = Simulator(find_world(world), (size, size), frames=frames)
-    values = of.values(range(BATCH // (frames or 1)))
+    values = of.values(range(BATCH))
 
     def run() -> None:
         of.raw("x", values)
@@ -80,7 +80,7 @@ def per_frame(blocks: int) -> dict[str, float]:
     found = {}
     for world, size in CLIPS.items():
         ways = {"clips": fields_of(world, size, FRAMES), "stills": fields_of(world, size, None)}
-        found[world] = ratio(interleave(ways, blocks), "clips", "stills")
+        found[world] = ratio(interleave(ways, blocks), "clips", "stills") / FRAMES
     return found
 
 
