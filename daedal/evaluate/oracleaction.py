@@ -6,6 +6,7 @@ each damaged by itself; but none is shifted, which would look like a turn. Cross
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +17,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from daedal.data.base import Column
-from daedal.data.decoded import progress
 from daedal.data.worlds.rendering import rendered
 from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import World
+from daedal.evaluate import oraclefit
 from daedal.evaluate.degradations import DEGRADATIONS, Places, degraded
-from daedal.evaluate.oraclefit import BATCH, RATE, Budget, Watch, batches, rounded
+from daedal.evaluate.oraclefit import Budget, Watch, batches, training_facts
 from daedal.evaluate.oraclenet import OracleNet
-
-STRENGTH = 0.5  # of the damage under which accuracy is stated
+from daedal.evaluate.oraclescore import CHUNK, STRENGTH
+from daedal.evaluate.scores import accuracy
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,18 @@ def untrained(world: World, size: int) -> OracleNet:
     return OracleNet(size, 0, [len(world.actions)], channels=6)
 
 
-def fit(pairs: Pairs, net: OracleNet, looks: int, watch: Watch | None = None, seed: int = 0) -> OracleNet:
-    """The net, trained."""
-    generator, steps = torch.Generator().manual_seed(seed), max(2, looks // BATCH)
-    optimizer = torch.optim.AdamW(net.train().parameters(), lr=RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
-    drawn = batches(len(pairs), generator)
-    with progress("Training the oracle of actions", steps) as advance:
-        for _ in range(steps):
+def fit(world: World, pairs: Pairs, size: int, looks: int, seed: int = 0, watch: Watch | None = None) -> OracleNet:
+    """A trained net."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net, generator = untrained(world, size), torch.Generator().manual_seed(seed)
+        drawn = batches(len(pairs), generator)
+
+        def loss() -> Tensor:
             x, action = pairs.gather(next(drawn))
-            loss = F.cross_entropy(net(joined(damaged(x, generator))).choices[0], action)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            advance(1)
-    return rounded(net)
+            return F.cross_entropy(net(joined(damaged(x, generator))).choices[0], action)
+
+        return oraclefit.trained(net, loss, looks, f"Training the oracle of what is done in {world.name}", watch)
 
 
 def damaged(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -108,19 +105,19 @@ def score(net: OracleNet, pairs: Pairs, seed: int = 0) -> dict[str, Any]:
 
 
 def _accuracy(net: OracleNet, x: Tensor, action: Tensor) -> float:
-    said = torch.cat([net(joined(part)).choices[0].argmax(1) for part in x.split(128)])
-    return (said == action).double().mean().item()
+    return accuracy(torch.cat([net(joined(part)).choices[0] for part in x.split(CHUNK)]), action)
 
 
 def trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[OracleNet, Mapping[str, Any]]:
     """A net, and how well it reads actions that it has not seen; `of` makes clips of two frames."""
     index = np.arange(budget.pictures)
     test = of.sides.is_test(index)
-    pairs = Pairs.of(of, index)
+    pairs, start = Pairs.of(of, index), time.perf_counter()
     if watch is not None:
         watch(f"rendered {len(index)} pairs of frames; training, {budget.looks} looks")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        net = fit(pairs.only(np.flatnonzero(~test)), untrained(of.world, of.size[0]), budget.looks, watch)
-    facts = {"pairs": int((~test).sum()), "looks": budget.looks, "frame_rate": of.frame_rate}
-    return net, {"training": facts, **score(net, pairs.only(np.flatnonzero(test)))}
+    net = fit(of.world, pairs.only(np.flatnonzero(~test)), of.size[0], budget.looks, watch=watch)
+    facts = training_facts(int((~test).sum()), budget.looks, start)
+    return net, {
+        "training": {**facts, "frames": 2, "frame_rate": of.frame_rate},
+        **score(net, pairs.only(np.flatnonzero(test))),
+    }

@@ -11,9 +11,11 @@ Training is seeded and leaves the global random state alone; on another number o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +28,7 @@ from daedal.data.worlds.rendering import rendered
 from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Factor, Values, World
 from daedal.evaluate.degradations import Places, degraded
+from daedal.evaluate.machine import machine, versions
 from daedal.evaluate.oraclenet import Crop, OracleNet, Said
 
 BATCH = 64
@@ -33,7 +36,7 @@ RATE = 3e-3  # the highest learning rate
 NUMBERS_WEIGHT = 2.0
 CHOICES_WEIGHT = 0.3
 POINTS_WEIGHT = 0.1  # of a distance in pixels of a picture of 64
-JOINTS_WEIGHT = 0.3  # the same of dancers, of whom joints are most of what is asked
+POINTS_WEIGHTS = {"dancers": 0.3}  # the same of worlds whose landmarks are most of what is asked
 CROPS = {  # of a world: landmarks around which to look closely, and two that are level
     "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye")),
     "dancers": (("head_top", "neck"), ()),
@@ -92,17 +95,23 @@ def choices(world: World) -> list[Factor]:
 
 
 def untrained(world: World, size: int) -> OracleNet:
-    """A net for a world's factors and classes."""
+    """A net for what is observable of a world, its landmarks and classes."""
     kinds, names = [len(factor.choices) for factor in choices(world)], Simulator(world).landmarks
-    crop = None
-    if world.name in CROPS:
-        around, level = CROPS[world.name]
-        crop = Crop(
-            tuple(names.index(name) for name in around),
-            (names.index(level[0]), names.index(level[1])) if level else None,
-        )
     wide = sum(factor.size for factor in numbers(world))
-    return OracleNet(size, wide, kinds, len(world.stencil), len(names), crop)
+    return OracleNet(size, wide, kinds, len(world.stencil), len(names), _crop(world, names))
+
+
+def _crop(world: World, names: Sequence[str]) -> Crop | None:
+    if world.name not in CROPS:
+        return None
+    around, level = (tuple(names.index(name) for name in part) for part in CROPS[world.name])
+    return Crop(around, (level[0], level[1]) if level else None)
+
+
+def training_facts(items: int, looks: int, start: float) -> dict[str, Any]:
+    """How a net was trained, JSON-able: on how many items, and since `start`, a time of `time.perf_counter`."""
+    facts = {"pictures": items, "looks": looks, "seconds": round(time.perf_counter() - start)}
+    return facts | {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
 
 
 def standardised(world: World, values: Mapping[str, Tensor]) -> Tensor:
@@ -125,8 +134,32 @@ def fit(world: World, renders: Renders, size: int, looks: int, seed: int = 0, wa
     """A trained net."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = untrained(world, size).train()
-        _train(net, world, renders, max(2, looks // BATCH), torch.Generator().manual_seed(seed), watch)
+        net, generator = untrained(world, size), torch.Generator().manual_seed(seed)
+        drawn = batches(len(renders), generator)
+
+        def loss() -> Tensor:
+            x, places, values = renders.gather(next(drawn))
+            return _loss(net, world, *degraded(x, places, generator), values)
+
+        return trained(net, loss, looks, f"Training the oracle of {world.name}", watch)
+
+
+def trained(net: OracleNet, loss: Callable[[], Tensor], looks: int, what: str, watch: Watch | None) -> OracleNet:
+    """The net after so many looks, BATCH of them a step, on each of which `loss` draws anew."""
+    steps, said = max(2, looks // BATCH), 0
+    optimizer = torch.optim.AdamW(net.train().parameters(), lr=RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
+    with progress(what, steps) as advance:
+        for step in range(1, steps + 1):
+            value = loss()
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            schedule.step()
+            advance(1)
+            if watch is not None and 20 * step // steps > said:
+                said = 20 * step // steps
+                watch(f"{5 * said} % trained, loss {value.item():.3f}")
     return rounded(net)
 
 
@@ -138,29 +171,9 @@ def rounded(net: OracleNet) -> OracleNet:
     return net.eval().requires_grad_(False)
 
 
-def _train(
-    net: OracleNet, world: World, renders: Renders, steps: int, generator: torch.Generator, watch: Watch | None
-) -> None:
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
-    drawn, said = batches(len(renders), generator), 0
-    with progress(f"Training the oracle of {world.name}", steps) as advance:
-        for step in range(1, steps + 1):
-            x, places, values = renders.gather(next(drawn))
-            value = _loss(net, world, *degraded(x, places, generator), values)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            schedule.step()
-            advance(1)
-            if watch is not None and 20 * step // steps > said:
-                said = 20 * step // steps
-                watch(f"{5 * said} % trained, loss {value.item():.3f}")
-
-
 def _loss(net: OracleNet, world: World, x: Tensor, places: Places, values: Values) -> Tensor:
     said: Said = net(x)
-    weight = JOINTS_WEIGHT if world.name == "dancers" else POINTS_WEIGHT
+    weight = POINTS_WEIGHTS.get(world.name, POINTS_WEIGHT)
     loss = class_loss(said.classes, places.classes) + weight * point_loss(said.points, places.points, net.size)
     if numbers(world):
         loss = loss + NUMBERS_WEIGHT * F.mse_loss(said.numbers, standardised(world, values))

@@ -11,8 +11,8 @@
 No gradient flows through them: a judge that a system was trained to please would judge nothing.
 
 An oracle is trained when it is first asked for, which takes minutes, and kept in the cache under the look of its world,
-so that a world that looks otherwise gets a judge of its own; the one of portraits at 64 pixels is committed, by its
-hash. `python -m daedal.evaluate.oracles portraits --size 64` prints how accurate one is, and keeps the record in
+so that a world that looks otherwise gets a judge of its own; those at 64 pixels are committed, by their hashes.
+`python -m daedal.evaluate.oracles portraits --size 64` prints how accurate one is, and keeps the record in
 results/oracles.
 """
 
@@ -25,7 +25,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,13 @@ from daedal.data.worlds.world import Values, World
 from daedal.errors import UsageError
 from daedal.evaluate import oracleaction
 from daedal.evaluate.keep import kept_with_notes, key_of, notes_of, read, store
-from daedal.evaluate.machine import machine, versions
-from daedal.evaluate.oraclefit import FIELDS, Budget, Renders, Watch, choices, fit, in_units, untrained
+from daedal.evaluate.oraclefit import FIELDS, Budget, Renders, Watch, choices, fit, in_units, training_facts, untrained
 from daedal.evaluate.oraclenet import SIZES, OracleNet, Said
 from daedal.evaluate.oraclescore import CHUNK, score
 from daedal.evaluate.oracletable import table
 
 VERSION = 2  # of the net's shape and training: another version trains anew
-WORLD_SEED = 20_003  # of the people that oracles learn from: not the 0 of data sets
+WORLD_SEED = 20_003  # of the items that oracles learn from: not the 0 of data sets
 LOOK = 8  # items that say how a world looks
 PICTURES, ACTIONS = "", "-actions"  # kinds of nets, as names end
 BUDGETS = {  # of kinds, and of nets by name
@@ -60,7 +59,7 @@ ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
     "portraits-64": "7b03e9ca3c42ebe76d60982ce0400a8a8d8d4e753f1f38125e334dd7751d545d",
     "streets-64": "781f02f987e98cabc90ec24a453e43966081f22c4bbd0347199fc5db46d11a80",
-    "streets-64-actions": "53e50aeff653e95cbddee6b1bffd66817d5767ef65b170e64e6d75aadfb57e28",
+    "streets-64-actions": "d4531b0534c998b64ca06d768d04346e11737014705c24503c24d325de3fc0e6",
     "dancers-64": "d490b9817c8ff75512e36c2cbf914995b8777901ccbfe97bfcac0c9a8eb7202a",
 }
 Train = Callable[[Simulator, Budget, Watch | None], tuple[OracleNet, Mapping[str, Any]]]
@@ -74,7 +73,8 @@ class Oracle:
     size: int
     net: OracleNet
     accuracy: Mapping[str, Any]
-    trained_motion: tuple[OracleNet, Mapping[str, Any]] | None = None
+    watch: Watch | None = None  # is told how far training is
+    anew: bool = False  # whether it is that of the cache even where one is committed
 
     @torch.no_grad()
     def factors(self, x: Tensor) -> Values:
@@ -110,7 +110,11 @@ class Oracle:
         """The net that reads actions, and how accurate it is. Raises UsageError for a world without any."""
         if not self.world.actions:
             raise UsageError(f"Nothing is done in {self.world.name}, so there are no actions to read.")
-        return self.trained_motion or _found_actions(self.world, self.size)
+        of = Simulator(
+            self.world, (self.size, self.size), WORLD_SEED, frames=2, frame_rate=1 / self.world.action_seconds
+        )
+        empty = oracleaction.untrained(self.world, self.size)
+        return _net(of, ACTIONS, empty, oracleaction.trained, self.watch, self.anew)
 
     @property
     def landmarks(self) -> tuple[str, ...]:
@@ -145,15 +149,8 @@ def _found(world: World, size: int, watch: Watch | None = None, *, anew: bool = 
     if size not in SIZES:
         raise UsageError(f"'size' of an oracle must be one of {', '.join(map(str, SIZES))}; got {size}.")
     of = Simulator(world, (size, size), WORLD_SEED, fields=FIELDS[1:])
-    return Oracle(world, size, *_net(of, PICTURES, untrained(world, size), _trained, watch, anew))
-
-
-def _found_actions(
-    world: World, size: int, watch: Watch | None = None, *, anew: bool = False
-) -> tuple[OracleNet, Mapping[str, Any]]:
-    """The net that reads actions from two frames, and how accurate it is."""
-    of = Simulator(world, (size, size), WORLD_SEED, frames=2, frame_rate=1 / world.action_seconds)
-    return _net(of, ACTIONS, oracleaction.untrained(world, size), oracleaction.trained, watch, anew)
+    net, accuracy = _net(of, PICTURES, untrained(world, size), _trained, watch, anew)
+    return Oracle(world, size, net, accuracy, watch, anew)
 
 
 def _net(
@@ -186,7 +183,7 @@ def _asset(name: str) -> Path:
 
 
 def _trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[OracleNet, Mapping[str, Any]]:
-    """A net, and how accurate it is on people that it has not seen."""
+    """A net, and how accurate it is on items that it has not seen."""
     index = np.arange(budget.pictures)
     test = of.sides.is_test(index)
     renders, start = Renders.of(of, index), time.perf_counter()
@@ -194,8 +191,7 @@ def _trained(of: Simulator, budget: Budget, watch: Watch | None) -> tuple[Oracle
     if watch is not None:
         watch(f"rendered {len(index)} pictures; training, {budget.looks} looks")
     net = fit(of.world, renders.only(rows[0]), of.size[0], budget.looks, watch=watch)
-    facts = {"pictures": len(rows[0]), "looks": budget.looks, "seconds": round(time.perf_counter() - start)}
-    facts |= {"threads": torch.get_num_threads(), "machine": machine(), "versions": versions()}
+    facts = training_facts(len(rows[0]), budget.looks, start)
     return net, {"training": facts, **score(net, of.world, renders.only(rows[1]), of.landmarks)}
 
 
@@ -231,8 +227,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         world = find_world(given.world)
         found = _found(world, given.size, _say, anew=given.commit)
-        if given.commit and world.actions:
-            found = replace(found, trained_motion=_found_actions(world, given.size, _say, anew=True))
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

@@ -309,6 +309,13 @@ def test_the_committed_oracle_knows_the_world_as_it_looks_now(name, size):
     assert iou(judge.stencil(items["x"]), items["stencil"], len(judge.world.stencil))[:3].mean() > 0.8
 
 
+def test_the_committed_oracle_reads_a_drive_as_it_is_now():
+    of = Simulator(oracles.find_world("streets"), (64, 64), seed=77, frames=2, frame_rate=4.0)
+    x, values = of.gather(range(24), ("x",))["x"], of.values(range(24))
+    said = oracles.oracle("streets", 64).actions(x[:, 0], x[:, 1]).argmax(1)
+    assert accuracy_score(values["actions"][:, 0], said) > 0.8
+
+
 @pytest.mark.parametrize(("name", "size"), [(name, int(size)) for name, size in PICTURED])
 def test_the_page_and_the_results_state_its_accuracy(name, size):
     root = Path(__file__).parents[2]

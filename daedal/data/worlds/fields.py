@@ -84,11 +84,6 @@ def numbers_of(of: Simulator) -> list[Factor]:
     return [factor for factor in numbers(of.world) if factor.name not in of.differing]
 
 
-def choices(world: World) -> list[Factor]:
-    """The factors that are one choice and that a picture shows."""
-    return [factor for factor in world.factors if factor.shown and factor.choices and factor.size == 1]
-
-
 def raw(of: Simulator, name: str, values: Values) -> np.ndarray:
     """A field of the items with these values, as a `Column` holds it: (n, *shape)."""
     if name in RENDERED:
