@@ -209,7 +209,8 @@ def _space(space: Mapping[str, Any], extent: tuple[float, float] | None) -> str:
     if (space["names"] or ("?",))[0] == NOTHING:
         return f"sentences of at most {space['shape'][0]} words and marks, {space['classes'] - 2} different ones known"
     shape = " x ".join(map(str, space["shape"]))
-    return f"{space['classes']} classes" + (f", maps of {shape}" if shape else "")
+    kind = "rows" if len(space["shape"]) == 1 else "maps"
+    return f"{space['classes']} classes" + (f", {kind} of {shape}" if shape else "")
 
 
 def _sentences(facts: Mapping[str, Any]) -> str:

@@ -22,11 +22,15 @@ PAPER, INK, FAINT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
 
 
 def world_sheet(of: Simulator, title: str) -> Image.Image:
-    """The sheet. Columns run from a factor's lowest value to its highest, or over its choices, as its caption says."""
+    """The sheet. Columns run from a factor's lowest value to its highest, or over its choices, as its caption says.
+
+    What only a clip shows, such as a tempo, has no row.
+    """
     of = replace(of, frames=None, fields=())
-    rows = [_tiles(of, sweep(of, factor)) for factor in of.world.factors]
+    rows = {factor: _tiles(of, sweep(of, factor)) for factor in of.world.factors}
+    rows = {factor: row for factor, row in rows.items() if factor.shown or any(tile != row[0] for tile in row)}
     others = _tiles(of, of.values(of.training_index(np.arange(RANDOM * len(rows)))))
-    return _drawn(of.world.factors, rows, others, title)
+    return _drawn(list(rows), list(rows.values()), others, title)
 
 
 def sweep(of: Simulator, factor: Factor) -> Values:

@@ -73,3 +73,12 @@ def test_data_of_a_world_is_shown_as_its_sheet(tmp_path):
     assert (tmp_path / "sheet.png").is_file()
     assert sheet.size == show(data).size
     assert torch.equal(*(torch.from_numpy(np.array(s)) for s in (sheet, show(data))))
+
+
+def test_what_no_still_shows_has_no_row(monkeypatch):
+    whole = world_sheet(OF, "blobs").height
+    hidden = Factor("tempo", "of its dance", shown=False)
+    monkeypatch.setattr(Blobs, "factors", (*Blobs.factors, hidden))
+    assert world_sheet(OF, "blobs").height == whole
+    monkeypatch.setattr(Blobs, "factors", (*Blobs.factors[:-1], replace(hidden, shown=True)))
+    assert world_sheet(OF, "blobs").height > whole
