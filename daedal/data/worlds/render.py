@@ -15,6 +15,7 @@ u = (2j + 1 - w) / h, v = (h - 2i - 1) / h.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -49,6 +50,7 @@ def render(
 
 
 def _render(scene: Scene, tiles: Tiles, outputs: Iterable[str], shadows: bool, samples: int) -> dict[str, Tensor]:
+    scene = replace(scene, bodies=scene.bodies.packed())
     frames, result = Frames.of(scene.bodies), {}
     outputs = list(outputs)
     if "rgb" in outputs:

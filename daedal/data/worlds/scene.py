@@ -136,6 +136,19 @@ class Bodies(_Batched):
     blend: Tensor  # (b, k) int64: the primitive whose normal this one takes on where they meet; -1: none
     blend_width: Tensor  # (b, k) how far from the other's surface, in the other's own coordinates
 
+    def packed(self) -> Bodies:
+        """The same in the same order, without what pictures do not use: as many as the fullest of them has are left."""
+        some = (self.kind != NONE).to(torch.int8)
+        blend = torch.where(some > 0, self.blend, -1)
+        some = some.scatter_reduce(1, blend.clamp(min=0), (blend >= 0).to(torch.int8), "amax")
+        order = some.argsort(dim=1, descending=True, stable=True)
+        place, order = order.argsort(dim=1), order[:, : max(1, int(some.sum(1).max()))]
+        if order.shape == place.shape:
+            return self
+        moved = replace(self, blend=torch.where(blend >= 0, place.gather(1, blend.clamp(min=0)), -1))
+        rows = (order + torch.arange(len(order), device=order.device)[:, None] * some.shape[1]).flatten()
+        return moved.map(lambda t: t.flatten(0, 1).index_select(0, rows).unflatten(0, order.shape))
+
 
 @dataclass(frozen=True)
 class Scene:

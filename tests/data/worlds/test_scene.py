@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from daedal.data.worlds.render import project, render
-from daedal.data.worlds.scene import BOX, CAPSULE, Builder, Camera, Scene, segment
+from daedal.data.worlds.scene import BOX, CAPSULE, ELLIPSOID, Bodies, Builder, Camera, Scene, segment
 from tests.data.worlds.scenes import F64, Random, camera_at, light, vector
 
 
@@ -55,3 +55,27 @@ def test_absent_bodies_are_not_seen():
     assert (found["stencil"][0] == 5).any()
     assert (found["stencil"][1] == 0).all()
     assert found["depth"][1].isinf().all()
+
+
+def test_packing_leaves_out_absent_bodies_and_changes_no_picture(monkeypatch):
+    """Also of a body whose normals turn into those of another, which stands elsewhere or is absent itself."""
+    where = Random(4, 3).uniform(0, 1, 6) < 0.5
+    where[0], where[:, 5] = False, torch.tensor([False, True, False, False])
+    where[1, :5] = torch.tensor([True, False, False, False, False])
+    builder = Builder(4, dtype=F64)
+    for k in range(6):
+        place, look = (0.5 * k - 1.2, 0.1 * k, -0.2 * k), {"stencil": k + 1, "instance": k, "where": where[:, k]}
+        builder.add(ELLIPSOID, place, (0.4, 0.5, 0.4), colour=(1, 0.2 * k, 0), blend=k - 1, blend_width=0.5, **look)
+    bodies = builder.bodies()
+    packed = bodies.packed()
+    assert packed.kind.shape[1] < 6
+    for row in range(4):
+        there = packed.kind[row] > 0
+        assert packed.stencil[row][there].tolist() == bodies.stencil[row][bodies.kind[row] > 0].tolist()
+        blend = packed.blend[row]
+        assert (packed.stencil[row][blend.clamp(min=0)] == packed.stencil[row] - 1)[blend >= 0].all()
+    scene = Scene(camera_at(4, (0, 0, 5), (0, 0, 0)), light(4), bodies, torch.ones(4, dtype=F64))
+    outputs = ("rgb", "depth", "stencil", "instance", "normal")
+    found = render(scene, 16, outputs=outputs)
+    monkeypatch.setattr(Bodies, "packed", lambda self: self)
+    assert all(torch.equal(found[name], value) for name, value in render(scene, 16, outputs=outputs).items())

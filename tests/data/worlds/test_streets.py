@@ -53,8 +53,12 @@ def test_what_rays_are_not_compared_with_is_not_in_their_way(monkeypatch):
     values = streets(3, "event=none,actions=right,hour=15,weather=Clear,tilt=7")
     scene = WORLD.scene(values, torch.tensor([0.0, 1.5, 4.0]))
     quick = render(scene, 16, outputs=OUTPUTS, samples=1)
-    everything = torch.full_like(scene.bodies.shape, torch.inf)
-    monkeypatch.setattr(trace, "rectangles", lambda *_: (-everything, everything, -everything, everything))
+
+    def everything(bodies, camera):
+        whole = torch.full_like(bodies.shape, torch.inf)
+        return -whole, whole, -whole, whole
+
+    monkeypatch.setattr(trace, "rectangles", everything)
     monkeypatch.setattr(trace, "_in_the_way", lambda s, picture, *_: (s.bodies.kind > 1)[picture])
     slow = render(scene, 16, outputs=OUTPUTS, samples=1)
     assert all(torch.equal(quick[name], slow[name]) for name in OUTPUTS)

@@ -14,6 +14,7 @@ from daedal.data.worlds.streets.site import LAMPS, LIGHT, MARK, POLE, SIGNALS, S
 LAMP_EVERY, LAMP_FIRST = 26.0, {-1: 11.0, 1: 15.0}  # metres
 LAMP_AT, HEAD_AT, LAMP_HEIGHT = 4.7, 3.6, 5.6
 NEAREST = 2  # lamps on each side that light things
+MET = 48.0  # metres ahead at which poles begin to be: beyond those lamps, where they are half a pixel wide
 SIGNAL_EVERY, SIGNAL_FIRST = 58.0, 9.0
 SIGNAL_AT, SIGNAL_HEIGHT = 4.75, 3.15  # of the housing's middle
 SIGNAL_SHARE = 0.5  # of streets
@@ -47,11 +48,11 @@ def lamps(site: Site) -> Bodies:
     k, side = site.pairs()
     first = torch.where(side < 0, _first_lamp(site, -1), _first_lamp(site, 1))
     z = -(first + LAMP_EVERY * (k - 1))
-    thing: dict[str, Any] = {"instance": LAMPS + site.slot, "where": site.near(z)}
+    thing: dict[str, Any] = {"instance": LAMPS + site.slot, "where": site.near(z, MET)}
     pole: dict[str, Any] = {"colour": STEEL, "stencil": POLE, **thing}
     add = site.builder.add
-    add(CONE, (side * LAMP_AT, LAMP_HEIGHT / 2, z), (0.11, LAMP_HEIGHT / 2, 0.11), shape=0.6, **pole)
-    add(BOX, (side * 4.2, LAMP_HEIGHT + 0.08, z), (0.55, 0.05, 0.05), **pole)
+    add(CONE, (side * LAMP_AT, LAMP_HEIGHT / 2, z), (0.20, LAMP_HEIGHT / 2, 0.20), shape=0.7, **pole)
+    add(BOX, (side * 4.2, LAMP_HEIGHT + 0.08, z), (0.55, 0.10, 0.10), **pole)
     add(
         ELLIPSOID, (side * HEAD_AT, LAMP_HEIGHT, z), (0.55, 0.15, 0.30), colour=LAMP_OFF, glow=site.lit(0.0, 3.0),
         stencil=LIGHT, **thing,
@@ -66,9 +67,9 @@ def signals(site: Site) -> Bodies:
     site = site.many(2 * site.every(SIGNAL_EVERY))
     (k, side), state = site.pairs(), state.repeat_interleave(site.slots)
     z, where = z.repeat_interleave(site.slots) - SIGNAL_EVERY * k, where.repeat_interleave(site.slots)
-    thing: dict[str, Any] = {"instance": SIGNALS + site.slot, "where": where & site.near(z)}
+    thing: dict[str, Any] = {"instance": SIGNALS + site.slot, "where": where & site.near(z, MET)}
     x, add = side * SIGNAL_AT, site.builder.add
-    add(CONE, (x, 1.2, z), (0.10, 1.2, 0.10), shape=1.0, colour=STEEL, stencil=POLE, **thing)
+    add(CONE, (x, 1.2, z), (0.17, 1.2, 0.17), shape=1.0, colour=STEEL, stencil=POLE, **thing)
     add(BOX, (x, SIGNAL_HEIGHT, z), (0.38, 0.98, 0.25), colour=HOUSING, stencil=POLE, **thing)
     for lamp, colour in enumerate((RED, AMBER, GREEN)):
         on = (state == lamp).to(z.dtype)

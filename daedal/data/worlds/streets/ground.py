@@ -11,7 +11,7 @@ PAINT = srgb(0.92, 0.92, 0.88)
 ASPHALT, ASPHALT_TOO = srgb(0.33, 0.33, 0.36), srgb(0.41, 0.41, 0.43)
 PAVED, PAVED_TOO, STONE = srgb(0.62, 0.58, 0.54), srgb(0.70, 0.66, 0.61), srgb(0.80, 0.79, 0.76)
 GRASS, BARE = srgb(0.36, 0.47, 0.25), srgb(0.46, 0.43, 0.36)
-LINE_AT, LINE_WIDTH = 3.65, 0.16
+LINE_AT, LINE_WIDTH = 3.6, 0.28
 
 
 def ground(site: Site) -> Bodies:
@@ -55,7 +55,7 @@ def dashes(site: Site) -> Bodies:
     site = site.many(site.every(DASHES, 1))
     z = -DASHES * (site.slot - 1).to(site.time.dtype)
     site.builder.add(
-        BOX, (0, 0, z), (0.11, 0.015, DASH / 2), where=site.near(z), colour=site.paved(PAINT, 0.5), stencil=MARK,
+        BOX, (0, 0, z), (0.17, 0.015, DASH / 2), where=site.near(z), colour=site.paved(PAINT, 0.5), stencil=MARK,
         instance=MARK,
     )  # fmt: skip
     return site.bodies()

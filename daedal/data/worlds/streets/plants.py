@@ -15,9 +15,10 @@ FIRST, AT = 8.25, 5.7  # metres from the beginning, and from the middle of the r
 BARK, BARK_TOO = srgb(0.34, 0.26, 0.20), srgb(0.22, 0.17, 0.14)
 LEAVES = ((0.26, 0.46, 0.16), (0.34, 0.52, 0.18), (0.20, 0.40, 0.18), (0.42, 0.54, 0.20))
 CROWN = ((0.0, 4.9, 0.0, 1.55), (-0.9, 3.9, 0.3, 1.25), (0.9, 4.0, -0.3, 1.3))  # x, y, z and radius
-BRANCHES = (  # from x, y, z to x, y, z
-    (0.0, 2.2, 0.0, 1.6, 5.2, 0.5), (0.0, 2.4, 0.0, -1.5, 5.4, -0.3), (0.0, 2.6, 0.0, 0.2, 6.4, -0.6),
-    (-0.6, 3.6, -0.1, -0.3, 5.8, 1.0), (0.7, 3.5, 0.2, 1.0, 6.0, -0.8),
+BOUGHS = (  # from x, y, z to x, y, z, and how thick: cut back each winter, as along streets
+    (0.0, 2.2, 0.0, 1.25, 4.6, 0.4, 0.22), (0.0, 2.4, 0.0, -1.25, 4.7, -0.3, 0.22),
+    (0.0, 2.6, 0.0, 0.1, 5.4, -0.5, 0.22), (1.25, 4.6, 0.4, 1.35, 4.9, 0.4, 0.60),
+    (-1.25, 4.7, -0.3, -1.35, 5.0, -0.3, 0.60), (0.1, 5.4, -0.5, 0.1, 5.7, -0.5, 0.60),
 )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def trees(site: Site) -> Bodies:
         CONE, (x, 1.5 * size, z), (0.24 * size, 1.5 * size, 0.24 * size), shape=0.6, colour=BARK, second=BARK_TOO,
         texture="bark", scale=(2, 2, 2), where=where, **thing,
     )  # fmt: skip
-    for limb in range(len(BRANCHES)):
+    for limb in range(len(BOUGHS)):
         _add_limb(site, limb, (x, z, size, 6.2832 * u[:, 3]), chosen(LEAVES, u[:, 4]), where, thing)
     return site.bodies()
 
@@ -43,9 +44,10 @@ Root = tuple[Tensor, Tensor, Tensor, Tensor]  # x, z, size and turn of a tree
 
 
 def _add_limb(site: Site, k: int, root: Root, leaves: Tensor, where: Tensor, thing: dict[str, Any]) -> None:
-    """In winter a branch, in summer a ball of leaves: one body, of which each street shows one."""
+    """In winter a bough, in summer a ball of leaves: one body, of which each street shows one."""
     winter = site.winter[:, None].to(leaves.dtype)
-    origin, axes, shape = segment(_place(root, *BRANCHES[k][:3]), _place(root, *BRANCHES[k][3:]), 0.12 * root[2])
+    x0, y0, z0, x1, y1, z1, radius = BOUGHS[k]
+    origin, axes, shape = segment(_place(root, x0, y0, z0), _place(root, x1, y1, z1), radius * root[2])
     colour = second = site.snowed(BARK, 0.5)
     kind = torch.full_like(site.index, CAPSULE)
     if k < len(CROWN):

@@ -93,10 +93,10 @@ class Site:
         """(rows, m) of m numbers for each place."""
         return self.time.new_tensor(numbers).repeat(len(self.time) // self.slots, 1)
 
-    def near(self, z: Tensor) -> Tensor:
-        """Whether a small thing at z is there at all."""
+    def near(self, z: Tensor, seen: float = SEEN) -> Tensor:
+        """Whether a small thing at z is there at all: from `seen` metres ahead on."""
         ahead = self.camera_z - z
-        return (ahead < SEEN) & (ahead > -BEHIND)
+        return (ahead < seen) & (ahead > -BEHIND)
 
     def snowed(self, colour: Tensor | tuple[float, float, float], share: float) -> Tensor:
         """Linear light (rows, 3) of a colour that snow covers up to a share."""
