@@ -1,12 +1,19 @@
-"""Which source a claim's numbers depend on: the modules that its file imports, and those that they import."""
+"""Which source a claim's numbers depend on: the modules that its file imports at their heads, and those that they do.
+
+What is imported within a function is used by some and not by others (a reader of one sort of data among many), so it
+counts where it has been loaded while a claim was measured.
+"""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
+ASKING = ("cli", "claims")  # parts of the package that ask for measurements; the claims' own are named
 
 
 def closure(*modules: str) -> list[str]:
@@ -23,10 +30,16 @@ def closure(*modules: str) -> list[str]:
     return sorted(found)
 
 
-def source_hash(*modules: str) -> str:
-    """Hex digest of the code of the modules' closure; comments and docstrings measure nothing and are left out."""
+def loaded() -> list[str]:
+    """Every module of the package that this process has loaded, but those that ask for measurements."""
+    parts = (name.split(".") for name in list(sys.modules))
+    return [".".join(part) for part in parts if part[0] == PACKAGE.name and part[1:2] not in [[a] for a in ASKING]]
+
+
+def source_hash(modules: Iterable[str]) -> str:
+    """Hex digest of the code of these modules; comments and docstrings measure nothing and are left out."""
     digest = hashlib.blake2b(digest_size=16)
-    for name in closure(*modules):
+    for name in modules:
         path = _file(name)
         digest.update(f"{name}\0{_code(path.read_text()) if path else ''}\0".encode())
     return digest.hexdigest()
@@ -52,9 +65,17 @@ def _file(name: str) -> Path | None:
 
 def _imports(path: Path) -> list[str]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _only_for_types(node):
+            waiting += ast.iter_child_nodes(node)
     return names
+
+
+def _only_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"

@@ -22,6 +22,7 @@ from daedal.data.base import Data
 from daedal.data.load import load_data
 from daedal.evaluate.oracles import oracle
 
+SYSTEMS = ("vae",)
 SIZE, LATENT = 32, 4
 SECONDS = 240.0
 N = 5000  # portraits; a tenth of them are tested
@@ -32,7 +33,7 @@ SHOWN = ("yaw", "pitch", "roll", "light", "saturation")  # coarse, and read by t
 def drawn(given: str, seed: int, quick: bool) -> tuple[Data, Tensor, np.ndarray]:
     """Portraits that a VAE draws for what test items show; those items' rows."""
     data = load_data("portraits", size=SIZE, n=N)
-    run = trained("vae", data, seed=seed, quick=quick, seconds=SECONDS, given=(given,), latent=LATENT)
+    run = trained(*SYSTEMS, data, seed=seed, quick=quick, seconds=SECONDS, given=(given,), latent=LATENT)
     system: Any = run.system
     rows = np.arange(min(SAMPLES, len(data.test)))
     asked = data.test.gather(rows, [given])

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from daedal.claims.claim import Claim, verdict
-from daedal.claims.closure import PACKAGE, source_hash
+from daedal.claims.closure import PACKAGE, closure, loaded, source_hash
 from daedal.errors import UsageError, did_you_mean
 
+WORKER = "daedal.evaluate.worker"  # what the processes of a comparison run
 HELPERS = {"claim", "closure", "reproduce", "setting"}
 SEEDS = (0, 1, 2)
 
@@ -36,12 +37,17 @@ def module_of(name: str) -> str:
     return f"daedal.claims.{name.replace('-', '_')}"
 
 
-def current_hash(name: str) -> str:
-    """Of all source that a system's claims depend on; the system itself is reached by name, so it is added."""
+def modules_of(name: str) -> list[str]:
+    """All source that a system's claims depend on, once they have been measured in this process.
+
+    Systems are reached by name, and those that are compared run in other processes, so both are added.
+    """
     from daedal.systems.catalogue import entries
 
-    system = entries().get(name)
-    return source_hash(module_of(name), *([system.module] if system else []))
+    systems = entries()
+    compared = getattr(importlib.import_module(module_of(name)), "SYSTEMS", systems)
+    mine = [systems[name].module] if name in systems else [WORKER, *(systems[other].module for other in compared)]
+    return closure(module_of(name), *mine, *loaded())
 
 
 def claims_of(name: str) -> tuple[Claim, ...]:
@@ -59,7 +65,8 @@ def reproduce(
 ) -> dict[str, Any]:
     """Measure every claim of a system on every seed; `quick` only shows that it runs, and is never kept.
 
-    Returns the record that `out`/NAME.json keeps: `claims` (see `verdict`), the seeds, the source's hash, the machine.
+    Returns the record that `out`/NAME.json keeps: `claims` (see `verdict`), the seeds, the modules used and the hash of
+    their source, the machine.
     """
     import torch
 
@@ -71,11 +78,13 @@ def reproduce(
             measured.append(claim.measure(seed, quick))
         words = {"says": claim.says, "measures": claim.measures, "baseline": claim.baseline, "better": claim.better}
         verdicts.append({**verdict(claim, measured), "seeds": list(seeds), **words})
+    modules = modules_of(name)
     record = {
         "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}" + (" --quick" if quick else ""),
         "claims": verdicts,
         "commit": _commit(),
-        "source": current_hash(name),
+        "source": source_hash(modules),
+        "modules": modules,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
         "versions": {p: metadata.version(p) for p in ("torch", "numpy", "scikit-learn", "scipy")},
@@ -88,7 +97,7 @@ def reproduce(
 
 def stale(folder: Path = Path("results")) -> list[str]:
     """Systems whose claims were never measured, or whose source has changed since."""
-    return [name for name in names() if _kept_hash(folder / f"{name}.json") != current_hash(name)]
+    return [name for name in names() if not _is_current(folder / f"{name}.json")]
 
 
 def render(folder: Path = Path("results")) -> str:
@@ -124,8 +133,9 @@ def _section(name: str, record: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _kept_hash(path: Path) -> str | None:
-    return json.loads(path.read_text()).get("source") if path.is_file() else None
+def _is_current(path: Path) -> bool:
+    record = json.loads(path.read_text()) if path.is_file() else {}
+    return "modules" in record and record["source"] == source_hash(record["modules"])
 
 
 def _commit() -> str | None:

@@ -8,6 +8,7 @@ import pytest
 from daedal.claims import reproduce
 from daedal.claims.claim import Claim, Measured, verdict
 from daedal.claims.closure import closure, source_hash
+from daedal.data.load import load_data
 from daedal.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -39,18 +40,31 @@ def test_lower_is_better_counts_the_other_way():
 def test_the_closure_follows_imports_and_the_hash_follows_the_source(tmp_path, monkeypatch):
     package = tmp_path / "pack"
     package.mkdir()
-    for name, text in {"__init__": "", "a": "from pack.b import f", "b": "import pack.c", "c": "", "d": ""}.items():
+    sources = {"__init__": "", "a": "from pack.b import f", "b": "if True:\n    import pack.c", "c": "", "d": ""}
+    sources["c"] = "def f():\n    import pack.d"
+    for name, text in sources.items():
         (package / f"{name}.py").write_text(text)
     monkeypatch.setattr("daedal.claims.closure.PACKAGE", package)
-    assert set(closure("pack.a")) >= {"pack.a", "pack.b", "pack.c"}
-    assert "pack.d" not in closure("pack.a")
-    before = source_hash("pack.a")
+    modules = closure("pack.a")
+    assert modules == ["pack.a", "pack.b", "pack.c"]  # what a function imports is asked for by some only
+    before = source_hash(modules)
     (package / "d.py").write_text("x = 1")
-    assert source_hash("pack.a") == before
-    (package / "c.py").write_text('"""Words that measure nothing."""  # nor these')
-    assert source_hash("pack.a") == before
+    assert source_hash(modules) == before
+    (package / "c.py").write_text(f'"""Words that measure nothing."""  # nor these\n{sources["c"]}')
+    assert source_hash(modules) == before
     (package / "c.py").write_text("x = 1")
-    assert source_hash("pack.a") != before
+    assert source_hash(modules) != before
+    (package / "b.py").unlink()
+    assert source_hash(modules) != before
+
+
+def test_what_a_claim_depends_on_are_the_systems_and_the_modules_that_it_used():
+    load_data("digits")
+    mine, compared = reproduce.modules_of("pca"), reproduce.modules_of("conditional-digits")
+    assert {"daedal.claims.pca", "daedal.systems.classical.pca", "daedal.data.digits"} <= set(mine)
+    assert "daedal.systems.gans.gan" not in closure("daedal.claims.pca", "daedal.systems.classical.pca")
+    assert {"daedal.systems.gans.gan", "daedal.evaluate.trial"} <= set(compared)
+    assert not any(name.startswith("daedal.cli") for name in mine)
 
 
 def test_every_claim_is_complete_and_every_system_of_the_foundation_has_some():
