@@ -33,16 +33,27 @@ from daedal.evaluate.oraclenet import Crop, OracleNet, Said
 
 BATCH = 64
 RATE = 3e-3  # the highest learning rate
-NUMBERS_WEIGHT = 2.0
-CHOICES_WEIGHT = 0.3
-POINTS_WEIGHT = 0.1  # of a distance in pixels of a picture of 64
-POINTS_WEIGHTS = {"dancers": 0.3}  # the same of worlds whose landmarks are most of what is asked
 CROPS = {  # of a world: landmarks around which to look closely, and two that are level
     "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye")),
     "dancers": (("head_top", "neck"), ()),
 }
 FIELDS = ("x", "stencil", "points")
 Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the terms of the loss; that of the classes has the weight one."""
+
+    numbers: float = 2.0
+    choices: float = 0.3
+    points: float = 0.1  # of a distance in pixels of a picture of 64
+
+
+WEIGHTS = {  # of worlds in which more is asked of one than of others
+    "portraits": Weights(numbers=5.0),
+    "dancers": Weights(points=0.3),
+}
 
 
 @dataclass(frozen=True)
@@ -173,12 +184,12 @@ def rounded(net: OracleNet) -> OracleNet:
 
 def _loss(net: OracleNet, world: World, x: Tensor, places: Places, values: Values) -> Tensor:
     said: Said = net(x)
-    weight = POINTS_WEIGHTS.get(world.name, POINTS_WEIGHT)
-    loss = class_loss(said.classes, places.classes) + weight * point_loss(said.points, places.points, net.size)
+    weights = WEIGHTS.get(world.name, Weights())
+    loss = class_loss(said.classes, places.classes) + weights.points * point_loss(said.points, places.points, net.size)
     if numbers(world):
-        loss = loss + NUMBERS_WEIGHT * F.mse_loss(said.numbers, standardised(world, values))
+        loss = loss + weights.numbers * F.mse_loss(said.numbers, standardised(world, values))
     for factor, logit in zip(choices(world), said.choices, strict=True):
-        loss = loss + CHOICES_WEIGHT * F.cross_entropy(logit, values[factor.name])
+        loss = loss + weights.choices * F.cross_entropy(logit, values[factor.name])
     return loss
 
 

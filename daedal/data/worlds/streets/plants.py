@@ -1,4 +1,4 @@
-"""Trees along the pavements: with leaves in summer, bare in winter."""
+"""Trees along the pavements: with leaves in summer, cut back to their boughs in winter."""
 
 from __future__ import annotations
 
