@@ -23,7 +23,7 @@ def render(
     layout: str = "images",
     also: tuple[str, ...] = (),
     by: str | None = None,
-    domain: tuple[str, ...] = (),
+    domains: tuple[str, ...] = (),
     set: tuple[str, ...] = (),
     correlation: str | None = None,
     test_correlation: Annotated[float, Ge(-1), Le(1)] = 0.0,
@@ -50,8 +50,8 @@ def render(
         also: what is written beside: masks, instances, boxes, parts, depth, depth-png, normals, normals-png, flow,
             visible, landmarks, captions, metadata, factors; repeatable, or with commas
         by: factor whose choices are the folders of --layout classes
-        domain: one side of a translation: a name of the world's, factor=value, an output (rgb, stencil, depth, normal,
-            rig, painting), or several with commas; typed twice, or once as day,night
+        domains: the two sides of a translation, as day,night: each a name of the world's, factor=value or an output (rgb,
+            stencil, depth, normal, rig, painting); typed twice where a side has several, with commas
         set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas
         correlation: two factors that vary together and how much, in [-1, 1], such as beard,age,0.8
         test_correlation: the same of the test split; 0 shows who took the one for the other
@@ -72,12 +72,12 @@ def render(
 
     truths = _words(also)
     check_world(world)
-    check_layout(layout, truths, domain, by)  # before torch is imported
+    check_layout(layout, truths, domains, by)  # before torch is imported
     from daedal.data.worlds.write import write
 
     with CountProgress(f"rendering {world}") as progress:
         written = write(
-            world, out, n=n, size=size, layout=layout, truths=truths, by=by, domains=domain,
+            world, out, n=n, size=size, layout=layout, truths=truths, by=by, domains=domains,
             settings=set, correlation=correlation, test_correlation=test_correlation, test=test, frames=frames,
             frame_rate=frame_rate, format=format, seed=seed, first=first, shadows=shadows, overwrite=overwrite,
             watch=progress.watch,

@@ -60,10 +60,10 @@ WRONG = {
     "render blobs --out out --correlation width,hut,1": "'hut' is no factor of blobs",
     "render blobs --out out --layout classes --by width": "'width' is not one choice, and classes are; --by takes",
     "render blobs --out out --by hat": "--by names the classes of --layout classes; leave it out of images.",
-    "render blobs --out out --layout paired": "--layout paired takes two --domain, such as rgb and stencil; got 0.",
-    "render blobs --out out --layout sides --domain rgb --domain stensil": "'stensil' is no domain of blobs; a "
+    "render blobs --out out --layout paired": "--layout paired takes two --domains, such as rgb,stencil; got 0.",
+    "render blobs --out out --layout sides --domains rgb,stensil": "'stensil' is no domain of blobs; a "
     "domain is factor=value, or an output (rgb, stencil, depth, normal, painting). Did you mean 'stencil'?",
-    "render blobs --out out --domain hat=tall": "--layout images takes no --domain; got 1.",
+    "render blobs --out out --domains hat=tall": "--layout images takes no --domains; got 1.",
     "render blobs --out out --also flow": "'flow' is between the frames of clips; choose --layout clips for it.",
     "render blobs --out out --layout classes --by hat --also masks": "'masks' goes with --layout images or clips only",
     "render blobs --out out --layout clips --also boxes": "'boxes' names the picture of each frame; choose --format",

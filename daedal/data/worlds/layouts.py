@@ -90,7 +90,7 @@ def check_layout(layout: str, truths: Sequence[str], domains: Sequence[str], by:
             raise UsageError(f"'{truth}' goes with --layout images or clips only; leave it out of {layout}.")
     count = len(domains[0].split(",")) if len(domains) == 1 else len(domains)  # of one text with a comma between
     if count != chosen.domains:
-        needs = "two --domain, such as rgb and stencil" if chosen.domains else "no --domain"
+        needs = "two --domains, such as rgb,stencil" if chosen.domains else "no --domains"
         raise UsageError(f"--layout {layout} takes {needs}; got {count}.")
     if by is not None and layout != "classes":
         raise UsageError(f"--by names the classes of --layout classes; leave it out of {layout}.")
