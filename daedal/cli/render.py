@@ -50,8 +50,8 @@ def render(
         also: what is written beside: masks, instances, boxes, parts, depth, depth-png, normals, normals-png, flow,
             visible, landmarks, captions, metadata, factors; repeatable, or with commas
         by: factor whose choices are the folders of --layout classes
-        domains: the two sides of a translation, as day,night: each a name of the world's, factor=value or an output (rgb,
-            stencil, depth, normal, rig, painting); typed twice where a side has several, with commas
+        domains: the two sides of a translation, as day,night: each a name of the world's, factor=value or an output
+            (rgb, stencil, depth, normal, rig, painting); typed twice where a side has several, with commas
         set: factor to hold: smile=0.8, a range yaw=-10..10, a choice glasses=none; repeatable, or with commas
         correlation: two factors that vary together and how much, in [-1, 1], such as beard,age,0.8
         test_correlation: the same of the test split; 0 shows who took the one for the other
