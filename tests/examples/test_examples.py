@@ -45,3 +45,36 @@ def test_a_gan_without_a_trainer():
     samples = runpy.run_path(str(EXAMPLES / "gan_by_hand.py"))["main"](steps=3)
     assert samples.shape == (16, 1, 8, 8)
     assert samples.std() > 0
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Run an example without its main part; what it defines."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return lambda name: runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def test_the_pictures_of_portraits_and_dancers_are_drawn(script):
+    portraits, dancers = script("world_outputs"), script("dances")
+    assert portraits["outputs"]((1, 20), 8).shape == (10, 3, 8, 8)
+    assert portraits["clip"]((1,), 8, 2).shape == (1, 2, 3, 8, 8)
+    assert dancers["dances"](8).shape == (8 * 2 * 8, 3, 8, 8)
+    clips = dancers["transfers"](16, 2)
+    assert clips.shape == (2 + 3, 2, 3, 16, 16)
+    assert (clips[1, 0] != clips[1, 1]).any()  # the pose moves
+    strip = script("worlds")["pictures"]("dancers", [(2, "photo"), (2, "pose")])
+    assert (strip[0] != strip[1]).any()
+
+
+def test_the_pictures_of_streets_are_drawn(script):
+    streets = script("streets")
+    for sheet in (
+        streets["some"](range(8)),
+        streets["events"](moments=(1,)),
+        streets["domains"]((3,)),
+        streets["painting"]((3,), 32),
+        streets["truth"](18, 64),
+    ):
+        assert min(sheet.size) > 32
+        assert len(sheet.getcolors(maxcolors=1 << 20)) > 50
+    assert streets["clip"](frames=2)[8:12] == b"WEBP"
