@@ -37,6 +37,7 @@ CROPS = {  # of a world: landmarks around which to look closely, and two that ar
     "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye")),
     "dancers": (("head_top", "neck"), ()),
 }
+THIN = {"streets"}  # worlds of poles, people and lines that are a pixel or two wide
 FIELDS = ("x", "stencil", "points")
 Watch = Callable[[str], None]
 
@@ -109,7 +110,8 @@ def untrained(world: World, size: int) -> OracleNet:
     """A net for what is observable of a world, its landmarks and classes."""
     kinds, names = [len(factor.choices) for factor in choices(world)], Simulator(world).landmarks
     wide = sum(factor.size for factor in numbers(world))
-    return OracleNet(size, wide, kinds, len(world.stencil), len(names), _crop(world, names))
+    thin = world.name in THIN
+    return OracleNet(size, wide, kinds, len(world.stencil), len(names), _crop(world, names), thin=thin)
 
 
 def _crop(world: World, names: Sequence[str]) -> Crop | None:

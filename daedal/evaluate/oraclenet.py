@@ -3,7 +3,8 @@
 Residual convolutions (He et al. 2015, arXiv:1512.03385) on maps of 32, 16, 8 and 4 pixels a side, batch-normalised
 (Ioffe and Szegedy 2015, arXiv:1502.03167). A picture of 64 pixels enters with each 2x2 pixels as one of 12 channels,
 and its classes leave in the same way (Shi et al. 2016, arXiv:1609.05158), so that no convolution runs at the full size;
-they see the pixels once more, since some lines, as of glasses, are one pixel wide.
+they see the pixels once more, since some lines, as of glasses, are one pixel wide. Where thin things are most of what
+is asked for, two convolutions at the full size read them instead, and a look takes two thirds longer.
 A landmark is the mean place of a heat map (Sun et al. 2018, arXiv:1711.08229). The factors are read from the last map
 without pooling, since where things are is most of what there is to know; from the landmarks; and, where a world says
 what to look at closely, from a crop of the picture that the landmarks place and turn: a smile is a few pixels, which
@@ -33,6 +34,7 @@ LOOKED = 64  # features of a crop
 CLOSE = 2 / 5  # of the picture's side that a crop shows
 CLOSE_WIDTHS = (24, 32, 48)
 SHARP = 40  # channels that classes are read from
+UNFOLDED, THIN = 16, 24  # channels at the full size: features, and what classes of thin things are read from
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class OracleNet(nn.Module):
         landmarks: int = 0,
         crop: Crop | None = None,
         channels: int = 3,
+        thin: bool = False,
     ):
         super().__init__()
         self.size, self.split, self.crop = size, [numbers, *choices], crop
@@ -75,7 +78,8 @@ class OracleNet(nn.Module):
         self.stem = nn.Sequential(_conv(seen, widths[0]), _Residual(widths[0]))
         self.down = nn.ModuleList(nn.Sequential(_conv(a, b, stride=2), _Residual(b)) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths) if classes or landmarks)
-        self.classes = _Sharp(seen + widths[0], classes * self.fold**2) if classes else None
+        reader = _Fine if thin else _Sharp
+        self.classes = reader(channels, widths[0], classes, self.fold) if classes else None
         self.heat = nn.Conv2d(widths[0], landmarks, 1) if landmarks else None
         self.close = None if crop is None else _Close(channels, max(16, size // 2))
         self.narrow = _conv(widths[-1], NARROW, 1)
@@ -93,13 +97,10 @@ class OracleNet(nn.Module):
         return Said(numbers, tuple(choices), self._classes(x, fine), (places + 1) * self.size / 2 - 0.5)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
-        maps = [self.stem(self._folded(x))]
+        maps = [self.stem(_folded(x, self.fold))]
         for stage in self.down:
             maps.append(stage(maps[-1]))
         return maps
-
-    def _folded(self, x: Tensor) -> Tensor:
-        return F.pixel_unshuffle(x, self.fold).contiguous(memory_format=torch.channels_last)
 
     def _up(self, maps: list[Tensor]) -> Tensor:
         x = maps[-1]
@@ -110,7 +111,7 @@ class OracleNet(nn.Module):
     def _classes(self, x: Tensor, fine: Tensor) -> Tensor:
         if self.classes is None:
             return x.new_zeros(len(x), 0, self.size, self.size)
-        return F.pixel_shuffle(self.classes(torch.cat([self._folded(x), fine], 1)), self.fold)
+        return self.classes(x, fine)
 
     def _places(self, fine: Tensor) -> Tensor:
         """Landmarks (n, k, 2): x and y from -1 to 1 over the picture."""
@@ -159,10 +160,28 @@ class _Close(nn.Module):
 
 
 class _Sharp(nn.Sequential):
-    """Logits of classes, from pixels and features."""
+    """Logits of classes, from pixels that are folded to as few as there are features, and features."""
 
-    def __init__(self, channels: int, logits: int):
-        super().__init__(_conv(channels, SHARP), nn.Conv2d(SHARP, logits, 1))
+    def __init__(self, channels: int, features: int, classes: int, fold: int):
+        super().__init__(_conv(channels * fold**2 + features, SHARP), nn.Conv2d(SHARP, classes * fold**2, 1))
+        self.fold = fold
+
+    def forward(self, x: Tensor, fine: Tensor) -> Tensor:
+        return F.pixel_shuffle(super().forward(torch.cat([_folded(x, self.fold), fine], 1)), self.fold)
+
+
+class _Fine(nn.Module):
+    """Logits of classes, from pixels and features that are unfolded to as many."""
+
+    def __init__(self, channels: int, features: int, classes: int, fold: int):
+        super().__init__()
+        self.fold = fold
+        self.unfold = nn.Conv2d(features, UNFOLDED * fold**2, 1)
+        self.maps = nn.Sequential(_conv(channels + UNFOLDED, THIN), _conv(THIN, THIN), nn.Conv2d(THIN, classes, 1))
+
+    def forward(self, x: Tensor, fine: Tensor) -> Tensor:
+        full = F.pixel_shuffle(self.unfold(fine), self.fold)
+        return self.maps(torch.cat([x, full], 1).contiguous(memory_format=torch.channels_last))
 
 
 class _Residual(nn.Module):
@@ -187,6 +206,10 @@ class _Merge(nn.Module):
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
         return self.conv(fine + F.interpolate(self.narrow(coarse), scale_factor=2.0))
+
+
+def _folded(x: Tensor, fold: int) -> Tensor:
+    return F.pixel_unshuffle(x, fold).contiguous(memory_format=torch.channels_last)
 
 
 def _conv(channels: int, out: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

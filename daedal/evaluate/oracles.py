@@ -41,24 +41,25 @@ from daedal.evaluate import oracleaction
 from daedal.evaluate.keep import kept_with_notes, key_of, notes_of, read, store
 from daedal.evaluate.oraclefit import FIELDS, Budget, Renders, Watch, choices, fit, in_units, training_facts, untrained
 from daedal.evaluate.oraclenet import SIZES, OracleNet, Said
-from daedal.evaluate.oraclescore import CHUNK, score
+from daedal.evaluate.oraclescore import CHUNK, of_samples, score
 from daedal.evaluate.oracletable import table
 
 VERSION = 3  # of the net's shape and training: another version trains anew
 WORLD_SEED = 20_003  # of the items that oracles learn from: not the 0 of data sets
 LOOK = 8  # items that say how a world looks
+SAMPLED = 256  # items that say what could be read of classes
 PICTURES, ACTIONS = "", "-actions"  # kinds of nets, as names end
 BUDGETS = {  # of kinds, and of nets by name
     PICTURES: Budget(16_000, 160_000),
     ACTIONS: Budget(3_000, 40_000),
     "portraits-64": Budget(48_000, 600_000),
-    "streets-64": Budget(16_000, 300_000),
+    "streets-64": Budget(16_000, 150_000),
     "dancers-64": Budget(16_000, 120_000),
 }
 ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
     "portraits-64": "7b03e9ca3c42ebe76d60982ce0400a8a8d8d4e753f1f38125e334dd7751d545d",
-    "streets-64": "781f02f987e98cabc90ec24a453e43966081f22c4bbd0347199fc5db46d11a80",
+    "streets-64": "f497e00336b1c89d777f2b8257f05a329bf3fa1f585196e4d4863a17dbbd5779",
     "streets-64-actions": "d4531b0534c998b64ca06d768d04346e11737014705c24503c24d325de3fc0e6",
     "dancers-64": "d490b9817c8ff75512e36c2cbf914995b8777901ccbfe97bfcac0c9a8eb7202a",
 }
@@ -209,7 +210,7 @@ def _look(of: Simulator) -> str:
 
 
 def record(of: Oracle, command: str) -> dict[str, Any]:
-    """What results/oracles keeps."""
+    """What results/oracles keeps of an oracle."""
     facts = {"command": command, "world": of.world.name, "size": of.size, "seed": WORLD_SEED, **of.accuracy}
     return facts | ({"actions": of.motion[1]} if of.world.actions else {})
 
@@ -230,11 +231,12 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    print(table(record(found, "")))
+    of = Simulator(world, (given.size, given.size), WORLD_SEED)
     command = f"python -m daedal.evaluate.oracles {given.world} --size {given.size}"
+    kept = {**record(found, command), "samples": of_samples(of, of.test_index(np.arange(SAMPLED)))}
+    print(table(kept))
     given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / f"{given.world}-{given.size}.json"
-    file.write_text(json.dumps(record(found, command), indent=1) + "\n")
+    (given.out / f"{given.world}-{given.size}.json").write_text(json.dumps(kept, indent=1) + "\n")
     if given.commit:
         _commit(found)
     return 0

@@ -11,19 +11,22 @@ take; an accuracy is given over all items, and over those.
 | `classes` | of each class intersection over union, and its share of all pixels |
 | `mean_iou` | mean over classes above 1 % of the pixels |
 | `points` | of each landmark the mean distance in pixels where it is in the picture |
+| `samples` | `classes` and `mean_iou` of one who knows the class of every colour sample: see `of_samples` |
 | `degraded` | `numbers`, `choices` (where shown) and `mean_iou` under each degradation at half its strength |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Factor, Values, World
 from daedal.evaluate.degradations import DEGRADATIONS, Places
 from daedal.evaluate.oraclefit import Renders, choices, in_units, inside, numbers
@@ -138,6 +141,26 @@ def _pixels(world: World, predicted: Tensor, true: Tensor) -> dict[str, Any]:
     rows = zip(world.stencil, found.tolist(), shares.tolist(), strict=True)
     mean = found[shares > LEAST_SHARE].mean().item()
     return {"classes": {name: {"iou": value, "share": share} for name, value, share in rows}, "mean_iou": mean}
+
+
+def of_samples(of: Simulator, index: Sequence[int] | np.ndarray) -> dict[str, Any]:
+    """What one would reach who knew the class of each of the 2 x 2 samples that a pixel's colour is the mean of.
+
+    The true class is that of the pixel's centre, which is none of them; the guess is what most of them have, and counts
+    in parts where several are equally many. Who also reasons about edges from pixel to pixel may know a little more.
+    """
+    sums = torch.zeros(3, len(of.world.stencil), dtype=torch.float64)  # of what is guessed, true, and both
+    fine, kinds = replace(of, size=(2 * of.size[0], 2 * of.size[1])), len(of.world.stencil)
+    for start in range(0, len(index), CHUNK):
+        values = of.values(index[start : start + CHUNK])
+        true, four = (F.one_hot(torch.from_numpy(s.raw("stencil", values)).long(), kinds) for s in (of, fine))
+        votes = F.avg_pool2d(four.movedim(3, 1).double(), 2)
+        most = (votes == votes.amax(1, keepdim=True)).double()
+        guess, right = most / most.sum(1, keepdim=True), true.movedim(3, 1)
+        sums += torch.stack([part.sum((0, 2, 3)) for part in (guess, right, guess * right)])
+    found = sums[2] / (sums[0] + sums[1] - sums[2])
+    mean = found[sums[1] > LEAST_SHARE * sums[1].sum()].mean().item()
+    return {"items": len(index), "classes": dict(zip(of.world.stencil, found.tolist(), strict=True)), "mean_iou": mean}
 
 
 def _distances(names: Sequence[str], said: Tensor, true: Tensor, size: int) -> dict[str, float]:

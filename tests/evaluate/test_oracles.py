@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from daedal.errors import UsageError
 from daedal.evaluate import oraclefit, oraclenet, oracles
 from daedal.evaluate.degradations import DEGRADATIONS
 from daedal.evaluate.oraclefit import Budget, class_loss, in_units, point_loss, standardised
-from daedal.evaluate.oraclescore import Shown
+from daedal.evaluate.oraclescore import Shown, of_samples
 from daedal.evaluate.scores import accuracy, iou, r2
 from tests.data.worlds.tiny import Tiny
 
@@ -223,6 +224,23 @@ def test_numbers_are_standardised_over_their_range_and_come_back():
     assert ((z.var(0) - 1).abs() < 4 * 0.8**0.5 / 20_000**0.5).all()  # a uniform's fourth moment is 1.8
     for name, value in in_units(world, standardised(world, values)).items():
         torch.testing.assert_close(value, values[name])
+
+
+def test_what_the_samples_of_colour_tell_of_classes():
+    """Counted pixel by pixel."""
+    of, index = Simulator(Tiny(), (12, 12)), np.arange(5)
+    found = of_samples(of, index)
+    values = of.values(index)
+    true, fine = (s.raw("stencil", values) for s in (of, Simulator(Tiny(), (24, 24))))
+    guessed, right = np.zeros(3), np.zeros(3)
+    for k, i, j in itertools.product(range(5), range(12), range(12)):
+        votes = np.bincount(fine[k, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].flatten(), minlength=3)
+        share = (votes == votes.max()) / (votes == votes.max()).sum()
+        guessed += share
+        right[true[k, i, j]] += share[true[k, i, j]]
+    expected = right / (guessed + np.bincount(true.flatten(), minlength=3) - right)
+    np.testing.assert_allclose(list(found["classes"].values()), expected)
+    assert 0.5 < found["mean_iou"] < 1
 
 
 def test_where_a_factor_is_shown():
