@@ -60,7 +60,7 @@ ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
     "portraits-64": "7b03e9ca3c42ebe76d60982ce0400a8a8d8d4e753f1f38125e334dd7751d545d",
     "streets-64": "f497e00336b1c89d777f2b8257f05a329bf3fa1f585196e4d4863a17dbbd5779",
-    "streets-64-actions": "d4531b0534c998b64ca06d768d04346e11737014705c24503c24d325de3fc0e6",
+    "streets-64-actions": "a55a7953ec0a744376cef1183683f1c2cc33632766ffad700e2c67d19a164069",
     "dancers-64": "d490b9817c8ff75512e36c2cbf914995b8777901ccbfe97bfcac0c9a8eb7202a",
 }
 Train = Callable[[Simulator, Budget, Watch | None], tuple[OracleNet, Mapping[str, Any]]]
