@@ -22,7 +22,7 @@ from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import World
 from daedal.evaluate import oraclefit
 from daedal.evaluate.degradations import DEGRADATIONS, Places, degraded
-from daedal.evaluate.oraclefit import Budget, Watch, batches, training_facts
+from daedal.evaluate.oraclefit import Budget, Watch, training_facts
 from daedal.evaluate.oraclenet import OracleNet
 from daedal.evaluate.oraclescore import CHUNK, STRENGTH
 from daedal.evaluate.scores import accuracy
@@ -63,16 +63,13 @@ def untrained(world: World, size: int) -> OracleNet:
 
 def fit(world: World, pairs: Pairs, size: int, looks: int, seed: int = 0, watch: Watch | None = None) -> OracleNet:
     """A trained net."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net, generator = untrained(world, size), torch.Generator().manual_seed(seed)
-        drawn = batches(len(pairs), generator)
 
-        def loss() -> Tensor:
-            x, action = pairs.gather(next(drawn))
-            return F.cross_entropy(net(joined(damaged(x, generator))).choices[0], action)
+    def loss(net: OracleNet, rows: np.ndarray, generator: torch.Generator) -> Tensor:
+        x, action = pairs.gather(rows)
+        return F.cross_entropy(net(joined(damaged(x, generator))).choices[0], action)
 
-        return oraclefit.trained(net, loss, looks, f"Training the oracle of what is done in {world.name}", watch)
+    what = f"Training the oracle of what is done in {world.name}"
+    return oraclefit.trained(lambda: untrained(world, size), len(pairs), loss, looks, what, seed, watch)
 
 
 def damaged(x: Tensor, generator: torch.Generator) -> Tensor:

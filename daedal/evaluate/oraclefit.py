@@ -11,6 +11,7 @@ Training is seeded and leaves the global random state alone; on another number o
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ CROPS = {  # of a world: landmarks around which to look closely, and two that ar
 THIN = {"streets"}  # worlds of poles, people and lines that are a pixel or two wide
 FIELDS = ("x", "stencil", "points")
 Watch = Callable[[str], None]
+Loss = Callable[[OracleNet, np.ndarray, torch.Generator], Tensor]  # of rows, with damage drawn from the generator
 
 
 @dataclass(frozen=True)
@@ -145,26 +147,27 @@ def in_units(world: World, z: Tensor) -> Values:
 
 def fit(world: World, renders: Renders, size: int, looks: int, seed: int = 0, watch: Watch | None = None) -> OracleNet:
     """A trained net."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net, generator = untrained(world, size), torch.Generator().manual_seed(seed)
-        drawn = batches(len(renders), generator)
 
-        def loss() -> Tensor:
-            x, places, values = renders.gather(next(drawn))
-            return _loss(net, world, *degraded(x, places, generator), values)
+    def loss(net: OracleNet, rows: np.ndarray, generator: torch.Generator) -> Tensor:
+        x, places, values = renders.gather(rows)
+        return _loss(net, world, *degraded(x, places, generator), values)
 
-        return trained(net, loss, looks, f"Training the oracle of {world.name}", watch)
+    what = f"Training the oracle of {world.name}"
+    return trained(lambda: untrained(world, size), len(renders), loss, looks, what, seed, watch)
 
 
-def trained(net: OracleNet, loss: Callable[[], Tensor], looks: int, what: str, watch: Watch | None) -> OracleNet:
-    """The net after so many looks, BATCH of them a step, on each of which `loss` draws anew."""
+def trained(
+    make: Callable[[], OracleNet], items: int, loss: Loss, looks: int, what: str, seed: int, watch: Watch | None
+) -> OracleNet:
+    """The net after so many looks, BATCH of them a step; the loss is of a net and rows of the items."""
     steps, said = max(2, looks // BATCH), 0
-    optimizer = torch.optim.AdamW(net.train().parameters(), lr=RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
-    with progress(what, steps) as advance:
-        for step in range(1, steps + 1):
-            value = loss()
+    with torch.random.fork_rng(devices=[]), progress(what, steps) as advance:
+        torch.manual_seed(seed)
+        net, generator = make(), torch.Generator().manual_seed(seed)
+        optimizer = torch.optim.AdamW(net.train().parameters(), lr=RATE, weight_decay=0.02)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.15)
+        for step, rows in enumerate(itertools.islice(batches(items, generator), steps), 1):
+            value = loss(net, rows, generator)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
