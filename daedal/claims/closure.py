@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
-ASKING = ("cli", "claims")  # parts of the package that ask for measurements; the claims' own are named
+ASKING = ("daedal.cli.", "daedal.claims.")  # what asks for measurements; a claim's own module is named
 
 
 def closure(*modules: str) -> list[str]:
@@ -32,8 +32,8 @@ def closure(*modules: str) -> list[str]:
 
 def loaded() -> list[str]:
     """Every module of the package that this process has loaded, but those that ask for measurements."""
-    parts = (name.split(".") for name in list(sys.modules))
-    return [".".join(part) for part in parts if part[0] == PACKAGE.name and part[1:2] not in [[a] for a in ASKING]]
+    mine = (name for name in list(sys.modules) if name.split(".")[0] == PACKAGE.name)
+    return [name for name in mine if not f"{name}.".startswith(ASKING)]
 
 
 def source_hash(modules: Iterable[str]) -> str:
