@@ -9,12 +9,11 @@ from torch import Tensor
 
 from daedal.data.worlds.keyed import uniform
 from daedal.data.worlds.scene import BOX, CONE, ELLIPSOID, Bodies, srgb
-from daedal.data.worlds.streets.site import LAMPS, LIGHT, MARK, POLE, SIGNALS, Site, point
+from daedal.data.worlds.streets.site import LAMPS, LIGHT, MARK, POLE, SEEN_POSTS, SIGNALS, Site, point
 
 LAMP_EVERY, LAMP_FIRST = 26.0, {-1: 11.0, 1: 15.0}  # metres
 LAMP_AT, HEAD_AT, LAMP_HEIGHT = 4.7, 3.6, 5.6
 NEAREST = 2  # lamps on each side that light things
-MET = 48.0  # metres ahead at which poles begin to be: beyond those lamps, where they are half a pixel wide
 SIGNAL_EVERY, SIGNAL_FIRST = 58.0, 9.0
 SIGNAL_AT, SIGNAL_HEIGHT = 4.75, 3.15  # of the housing's middle
 SIGNAL_SHARE = 0.5  # of streets
@@ -48,7 +47,7 @@ def lamps(site: Site) -> Bodies:
     k, side = site.pairs()
     first = torch.where(side < 0, _first_lamp(site, -1), _first_lamp(site, 1))
     z = -(first + LAMP_EVERY * (k - 1))
-    thing: dict[str, Any] = {"instance": LAMPS + site.slot, "where": site.near(z, MET)}
+    thing: dict[str, Any] = {"instance": LAMPS + site.slot, "where": site.near(z, SEEN_POSTS)}
     pole: dict[str, Any] = {"colour": STEEL, "stencil": POLE, **thing}
     add = site.builder.add
     add(CONE, (side * LAMP_AT, LAMP_HEIGHT / 2, z), (0.20, LAMP_HEIGHT / 2, 0.20), shape=0.7, **pole)
@@ -67,7 +66,7 @@ def signals(site: Site) -> Bodies:
     site = site.many(2 * site.every(SIGNAL_EVERY))
     (k, side), state = site.pairs(), state.repeat_interleave(site.slots)
     z, where = z.repeat_interleave(site.slots) - SIGNAL_EVERY * k, where.repeat_interleave(site.slots)
-    thing: dict[str, Any] = {"instance": SIGNALS + site.slot, "where": where & site.near(z, MET)}
+    thing: dict[str, Any] = {"instance": SIGNALS + site.slot, "where": where & site.near(z, SEEN_POSTS)}
     x, add = side * SIGNAL_AT, site.builder.add
     add(CONE, (x, 1.2, z), (0.17, 1.2, 0.17), shape=1.0, colour=STEEL, stencil=POLE, **thing)
     add(BOX, (x, SIGNAL_HEIGHT, z), (0.38, 0.98, 0.25), colour=HOUSING, stencil=POLE, **thing)

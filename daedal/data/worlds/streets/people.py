@@ -8,10 +8,9 @@ from torch import Tensor
 
 from daedal.data.worlds.scene import CAPSULE, ELLIPSOID, Bodies, segment
 from daedal.data.worlds.streets.ground import KERB_HEIGHT
-from daedal.data.worlds.streets.site import PEOPLE, PERSON, Site, chosen, point
+from daedal.data.worlds.streets.site import PEOPLE, PERSON, SEEN_PEOPLE, Site, chosen, point
 
 SIZE = 1.22  # times life
-MET = 32.0  # metres ahead at which people begin to be: farther away they are less than a pixel wide
 # Places at the beginning: x, how much it varies, the least distance ahead, how much that varies
 PLACES = (
     (4.8, 0.4, 6.3, 1.2), (-4.6, -0.4, 11.0, 1.5), (5.4, 0.8, 8.6, 1.4), (-4.6, -0.8, 13.2, 1.6),
@@ -35,7 +34,7 @@ def people(site: Site) -> Bodies:
     u, table = site.draw("people", 9), site.table(places)
     way = 1 - 2 * (u[:, 2] < 0.5).to(u.dtype)
     z = -(table[:, 2] + table[:, 3] * u[:, 1]) + way * WALK * site.time
-    where = (u[:, 3] < site.values["people"]) & site.near(z, MET)
+    where = (u[:, 3] < site.values["people"]) & site.near(z, SEEN_PEOPLE)
     _add_person(site, table[:, 0] + table[:, 1] * u[:, 0], z, way, u, where)
     return site.bodies()
 
