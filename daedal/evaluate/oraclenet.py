@@ -4,7 +4,8 @@ Residual convolutions (He et al. 2015, arXiv:1512.03385) on maps of 32, 16, 8 an
 (Ioffe and Szegedy 2015, arXiv:1502.03167). A picture of 64 pixels enters with each 2x2 pixels as one of 12 channels,
 and its classes leave in the same way (Shi et al. 2016, arXiv:1609.05158), so that no convolution runs at the full size;
 they see the pixels once more, since some lines, as of glasses, are one pixel wide. Where thin things are most of what
-is asked for, two convolutions at the full size read them instead, and a look takes two thirds longer.
+is asked for, two convolutions at the full size read them instead, and the finer maps are wider: a look takes two and
+a half times as long.
 A landmark is the mean place of a heat map (Sun et al. 2018, arXiv:1711.08229). The factors are read from the last map
 without pooling, since where things are is most of what there is to know; from the landmarks; and, where a world says
 what to look at closely, from a crop of the picture that the landmarks place and turn: a smile is a few pixels, which
@@ -28,6 +29,7 @@ from torch.nn import functional as F
 
 SIZES = (16, 32, 64)
 WIDTHS = {32: 24, 16: 48, 8: 56, 4: 36}  # channels of maps so many pixels high: all weights fit into a megabyte
+THIN_WIDTHS = {32: 40, 16: 64, 8: 64, 4: 36}  # the same where thin things are most of what is asked for
 NARROW = 24  # channels of the map that the factors are read from
 HIDDEN = 128  # features of a picture
 LOOKED = 64  # features of a crop
@@ -74,7 +76,7 @@ class OracleNet(nn.Module):
         self.fold = 2 if size > 32 else 1
         seen = channels * self.fold**2
         sides = [side for side in WIDTHS if side <= size]
-        widths = [WIDTHS[side] for side in sides]
+        widths = [(THIN_WIDTHS if thin else WIDTHS)[side] for side in sides]
         self.stem = nn.Sequential(_conv(seen, widths[0]), _Residual(widths[0]))
         self.down = nn.ModuleList(nn.Sequential(_conv(a, b, stride=2), _Residual(b)) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_Merge(a, b) for a, b in pairwise(widths) if classes or landmarks)

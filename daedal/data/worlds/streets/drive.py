@@ -15,7 +15,7 @@ STEPS, STEP = 40, 0.25  # of the drive, and the seconds of each: an action lasts
 LONGEST = STEPS * STEP  # seconds
 SPEED, TURN = 8.0, 24.0  # metres and degrees a second
 LANE = 1.9  # metres to the right of the road's middle
-FOCAL = 1.45  # half-heights of the picture: 69 degrees from its lower to its upper border
+FOCAL = 1.8  # half-heights of the picture: 58 degrees from its lower to its upper border
 DEGREE = 0.017453292519943295
 
 

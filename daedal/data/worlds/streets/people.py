@@ -55,8 +55,8 @@ def _add_person(site: Site, x: Tensor, z: Tensor, way: Tensor, u: Tensor, where:
 
     for side in (-1, 1):
         reach = side * swing
-        limb(place(0.10 * side, 0.88, 0.0), place(0.11 * side, 0.08, 0.85 * reach), 0.085, legs)
-        limb(place(0.25 * side, 1.36, 0.0), place(0.29 * side, 0.88, -0.55 * reach), 0.06, coat * 0.85)
+        limb(place(0.10 * side, 0.88, 0.0), place(0.11 * side, 0.08, 0.85 * reach), 0.10, legs)
+        limb(place(0.25 * side, 1.36, 0.0), place(0.29 * side, 0.88, -0.55 * reach), 0.075, coat * 0.85)
     add = site.builder.add
     add(ELLIPSOID, place(0.0, 1.16, 0.0), _sizes(size, 0.235, 0.40, 0.16), colour=coat, **thing)
     add(ELLIPSOID, place(0.0, 1.68, 0.0), _sizes(size, 0.13, 0.17, 0.14), colour=skin, **thing)

@@ -26,7 +26,7 @@ SORT = 100  # ids of each sort
 
 KERB_AT, WALL_AT = 4.0, 7.6  # metres from the middle of the road
 SEEN = 70.0  # metres ahead at which small things begin to be
-SEEN_PEOPLE = 32.0  # the same of people, who farther away are less than a pixel wide
+SEEN_PEOPLE = 25.0  # the same of people, who farther away are less than a pixel wide
 SEEN_POSTS = 48.0  # of posts: beyond the lamps that light things, half a pixel wide
 BEHIND = 12.0  # metres behind at which they cease to be: until then their shadows may be seen
 SNOW = srgb(0.94, 0.95, 0.98)

@@ -36,7 +36,7 @@ class Streets(World):
         Factor("intensity", "how strong the weather is", geometry=False),
         Factor("hour", "time of day", 0, 24, geometry=False, circular=True),
         Factor("season", "trees have leaves or are bare", choices=words.SEASONS),
-        Factor("height", "metres of the camera above the road", 1.3, 2.6),
+        Factor("height", "metres of the camera above the road", 1.5, 2.8),
         Factor("pan", "degrees that the camera looks to the right", -10, 10),
         Factor("tilt", "degrees that the camera looks up", -5, 7),
         Factor("traffic", "from no cars (0) to many (1)"),
@@ -48,7 +48,7 @@ class Streets(World):
         ),
     )  # fmt: skip
     usual: ClassVar[Mapping[str, float | str]] = {
-        "street": 0.4, "weather": "Clear", "intensity": 1, "hour": 13, "season": "summer", "height": 1.7, "pan": 0,
+        "street": 0.4, "weather": "Clear", "intensity": 1, "hour": 13, "season": "summer", "height": 1.9, "pan": 0,
         "tilt": 2, "traffic": 0.5, "people": 0.6, "event": "none", "actions": "forward",
     }  # fmt: skip
     domains: ClassVar[Mapping[str, str]] = {
