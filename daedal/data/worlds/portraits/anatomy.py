@@ -82,31 +82,31 @@ def anatomy(values: Mapping[str, Tensor]) -> Anatomy:
     male, old, smile = (values[name][:, None] for name in ("masculinity", "age", "smile"))
     mouth_open = values["mouth_open"][:, None]
     drop = 0.017 * mouth_open  # of the chin
-    wide, tall = 1 + 0.095 * width, 1 + 0.075 * long
+    wide, tall = 1 + 0.11 * width, 1 + 0.082 * long
     zero = torch.zeros_like(male)
 
     skull = Solid(vector(zero, 0.026 * tall, -0.012), vector(0.0755 * wide, 0.090 * tall, 0.096))
-    face_half = vector(wide * (0.0610 + 0.005 * male + 0.004 * jaw), 0.096 * tall + drop / 2, 0.080)
+    face_half = vector(wide * (0.0610 + 0.005 * male + 0.005 * jaw), 0.096 * tall + drop / 2, 0.080)
     face = Solid(vector(zero, -0.022 * tall - drop / 2, 0.004), face_half)
-    chin_half = vector(0.018 + 0.009 * male + 0.007 * jaw, 0.018 + 0.003 * male, 0.024 + 0.004 * male)
+    chin_half = vector(0.018 + 0.009 * male + 0.008 * jaw, 0.018 + 0.003 * male, 0.024 + 0.004 * male)
     chin = Solid(vector(zero, -0.100 * tall - drop, 0.050), chin_half)
-    jaw_half = vector(wide * (0.046 + 0.010 * male + 0.010 * jaw + 0.003 * old), 0.046 * tall + 0.004 * old, 0.062)
+    jaw_half = vector(wide * (0.046 + 0.010 * male + 0.012 * jaw + 0.003 * old), 0.046 * tall + 0.004 * old, 0.062)
     mandible = Solid(vector(zero, -0.064 * tall - drop - 0.003 * old, 0.010), jaw_half)
     cheer = smile.clamp(min=0)
     cheek_half = vector(0.024 + 0.002 * cheer, 0.022 + 0.002 * cheer, 0.0165 + 0.004 * cheer - 0.002 * old)
     cheek_y = -0.028 * tall + 0.006 * cheer - 0.010 * old
     cheeks = Solid(vector(row(male, -0.034, 0.034) * wide, cheek_y, 0.055), cheek_half.expand(-1, 2, 3))
-    brow_y = 0.0275 + 0.0080 * brow - 0.003 * male - 0.002 * old
+    brow_y = 0.0275 + 0.0115 * brow - 0.003 * male - 0.002 * old
     ridge = Solid(vector(zero, brow_y - 0.004, 0.062), vector(0.053 * wide, 0.012, 0.018 + 0.005 * male))
 
-    eye_x = 0.0320 + 0.0055 * apart
-    eye_radius = 0.0165 * (1 + 0.16 * eyes) * (1.06 - 0.10 * male)
+    eye_x = 0.0320 + 0.0062 * apart
+    eye_radius = 0.0165 * (1 + 0.28 * eyes) * (1.06 - 0.10 * male)
     around = Anatomy(
         skull, face, chin, mandible, cheeks, ridge, Solid.of([skull, face, mandible, chin, cheeks, ridge]),
         eye_x=eye_x, eye_y=zero - 0.001, eye_z=zero, eye_radius=eye_radius, brow_y=brow_y,
         nose_y=-(0.036 + 0.009 * nose) * tall, nose_z=zero,
         nose_width=0.0122 * (1 + 0.28 * nose) * (0.92 + 0.16 * male),
-        mouth_y=-0.073 * tall - 0.002 * old, mouth_x=0.0268 * (1 + 0.24 * mouth) * (1 + 0.16 * cheer),
+        mouth_y=-0.073 * tall - 0.002 * old, mouth_x=0.0268 * (1 + 0.27 * mouth) * (1 + 0.16 * cheer),
         gap=0.0008 + 0.030 * mouth_open + 0.008 * ramp(smile, 0.1, 1),
         lift=0.0120 * smile + 0.0070 * cheer - 0.0010 - 0.0015 * old, lips=0.0056 - 0.0020 * male - 0.0008 * old,
     )  # fmt: skip

@@ -43,7 +43,7 @@ def add_eyes(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host: Hos
 def _add_lids(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host: Host) -> None:
     """Their edges are planes through the eyeball's centre, of a slope; age and smiling narrow the eye."""
     male, old, smile = (values[name][:, None] for name in ("masculinity", "age", "smile"))
-    upper = 0.44 - 0.08 * male - 0.13 * old
+    upper = 0.44 - 0.08 * male - 0.16 * old
     lower = 0.33 - 0.02 * male - 0.10 * smile.clamp(min=0)
     lash = 0.10 + 0.20 * (1 - male)
     centres, tone, zero = eye_centres(a), palette.skin(values), 0 * male[:, 0]
@@ -97,8 +97,8 @@ def add_mouth(figure: Figure, a: Anatomy, values: Mapping[str, Tensor]) -> None:
 def add_wrinkles(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host: Host) -> None:
     """Lines on the forehead, from the nose to the mouth's corners, and bags under the eyes: they come with age."""
     old, tone = values["age"][:, None], palette.skin(values)
-    some, thin, sides = old[:, 0] > 0.25, ramp(old, 0.2, 1), row(old, -1, 1)
-    line = mix(tone, tone * 0.45, thin)
+    some, thin, sides = old[:, 0] > 0.1, ramp(old, 0.05, 1), row(old, -1, 1)
+    line = mix(tone, tone * 0.38, thin)
     for k, wide in enumerate((0.030, 0.026)):
         y = a.brow_y + 0.014 + 0.013 * k + row(old, 0, 0.002, 0)
         knots = a.skin(row(old, -wide, 0, wide), y, -0.0005)
@@ -110,5 +110,5 @@ def add_wrinkles(figure: Figure, a: Anatomy, values: Mapping[str, Tensor], host:
         knots = a.skin(side * out, top + down * (low - top), -0.0006)
         figure.chain(knots, 0.0003 + 0.0019 * thin, line, SKIN, depth=0.002, where=some)
     bags = a.skin(sides * a.eye_x, a.eye_y - a.eye_radius * 0.78, -0.0035)
-    half = vector(a.eye_radius * 0.75, 0.0030 + 0.0015 * old, 0.0065)
+    half = vector(a.eye_radius * 0.75, 0.0030 + 0.0025 * old, 0.0065)
     figure.ellipsoid(bags, half, mix(tone, tone * 0.60, old), SKIN, where=some)

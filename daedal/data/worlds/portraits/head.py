@@ -27,7 +27,7 @@ class Host:
 def add_head(figure: Figure, a: Anatomy, values: Mapping[str, Tensor]) -> Host:
     """Everything of skin above the neck but lids."""
     tone = palette.skin(values)
-    blotchy = mix(tone, tone * 0.72, values["age"][:, None])
+    blotchy = mix(tone, tone * 0.60, values["age"][:, None])
     look = {"second": blotchy, "texture": "noise", "scale": (7.0, 9.0, 7.0), "gloss": 0.10}
     skull = shell(figure, a.skull, tone, SKIN, **look)
     face = shell(figure, a.face, tone, SKIN, blend=skull, blend_width=0.22, **look)
