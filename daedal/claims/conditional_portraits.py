@@ -3,7 +3,9 @@
 A VAE with a code of 4 numbers, so that most of a picture has to come from what is given: with its default code it knew
 after as long little of what was asked for (R2 below 0, styles right in 0.38 of pictures at 64 x 64, seed 0): the code
 holds all of it, and the prior is not yet where the codes are. Portraits are of 32 x 32 pixels, doubled for the
-oracle of 64, which has been trained on pictures of lower resolution too.
+oracle of 64, which has been trained on pictures of lower resolution too. A style of hair is judged only where the
+oracle sees enough hair to tell one: how long it is was not asked for. Training is for a number of steps, so that the
+claim is the same on a slower machine.
 """
 
 from __future__ import annotations
@@ -21,19 +23,21 @@ from daedal.claims.setting import trained
 from daedal.data.base import Data
 from daedal.data.load import load_data
 from daedal.evaluate.oracles import oracle
+from daedal.evaluate.oraclescore import SHOWN
 
-SYSTEMS = ("vae",)
+SYSTEM = "vae"
+SYSTEMS = (SYSTEM,)
 SIZE, LATENT = 32, 4
-SECONDS = 240.0
+STEPS = 2500
 N = 5000  # portraits; a tenth of them are tested
 SAMPLES = 500
-SHOWN = ("yaw", "pitch", "roll", "light", "saturation")  # coarse, and read by the oracle with an R2 above 0.9
+COARSE = ("yaw", "pitch", "roll", "light", "saturation")  # and read by the oracle with an R2 above 0.9
 
 
 def drawn(given: str, seed: int, quick: bool) -> tuple[Data, Tensor, np.ndarray]:
     """Portraits that a VAE draws for what test items show; those items' rows."""
     data = load_data("portraits", size=SIZE, n=N)
-    run = trained(*SYSTEMS, data, seed=seed, quick=quick, seconds=SECONDS, given=(given,), latent=LATENT)
+    run = trained(SYSTEM, data, seed=seed, quick=quick, steps=STEPS, given=(given,), latent=LATENT)
     system: Any = run.system
     rows = np.arange(min(SAMPLES, len(data.test)))
     asked = data.test.gather(rows, [given])
@@ -42,23 +46,25 @@ def drawn(given: str, seed: int, quick: bool) -> tuple[Data, Tensor, np.ndarray]
 
 
 def of_a_class(seed: int, quick: bool) -> Measured:
-    """Share of pictures whose hair the oracle reads as the style that was asked for."""
+    """Share of pictures with enough hair to tell whose hair the oracle reads as the style that was asked for."""
     data, images, rows = drawn("hair_style", seed, quick)
     asked = data.test.gather(rows, ["hair_style"])["hair_style"]
-    read = oracle("portraits", 2 * SIZE).log_probs(images)["hair_style"].argmax(1)
-    return Measured((read == asked).double().mean().item(), 0.9)
+    judge = oracle("portraits", 2 * SIZE)
+    read = judge.log_probs(images)["hair_style"].argmax(1)
+    told = SHOWN["portraits"]["hair_style"].rows(judge.world, judge.factors(images), judge.stencil(images))
+    return Measured((read == asked)[told].double().mean().item(), 0.9, {"told": told.double().mean().item()})
 
 
 def of_a_vector(seed: int, quick: bool) -> Measured:
     """Mean over factors of R2 between what was asked for and what the oracle reads."""
     data, images, rows = drawn("factors", seed, quick)
-    scores = _scores(data.test.gather(rows, SHOWN), oracle("portraits", 2 * SIZE).factors(images))
+    scores = _scores(data.test.gather(rows, COARSE), oracle("portraits", 2 * SIZE).factors(images))
     return Measured(sum(scores.values()) / len(scores), 0.8, scores)
 
 
 def _scores(asked: Mapping[str, Tensor], read: Mapping[str, Tensor]) -> dict[str, float]:
     scores = {}
-    for name in SHOWN:
+    for name in COARSE:
         truth, value = asked[name].flatten().double(), read[name].flatten().double()
         scores[name] = 1 - ((value - truth).square().mean() / truth.var(correction=0)).item()
     return scores
@@ -68,21 +74,21 @@ CLAIMS = (
     Claim(
         "conditional-portraits.class",
         "a system conditioned on a class draws it",
-        f"share of {SAMPLES} portraits whose hair an oracle reads as the style asked for; VAE, {SECONDS:.0f} s",
+        f"share of {SAMPLES} portraits with hair that an oracle reads as the style asked for; VAE, {STEPS} steps",
         "0.9",
         bar=0.0,
         better="higher",
-        seconds=420,
+        seconds=600,
         measure=of_a_class,
     ),
     Claim(
         "conditional-portraits.vector",
         "a system conditioned on a vector draws what it says",
-        f"mean R2, over {len(SHOWN)} factors, of what an oracle reads in {SAMPLES} portraits; VAE, {SECONDS:.0f} s",
+        f"mean R2, over {len(COARSE)} factors, of what an oracle reads in {SAMPLES} portraits; VAE, {STEPS} steps",
         "0.8",
         bar=0.0,
         better="higher",
-        seconds=420,
+        seconds=600,
         measure=of_a_vector,
     ),
 )
