@@ -55,6 +55,12 @@ def script(monkeypatch):
 
 
 def test_the_pictures_of_portraits_and_dancers_are_drawn(script):
+    people = script("portraits")
+    glasses = next(factor for factor in people["WORLD"].factors if factor.name == "glasses")
+    row = people["swept"](glasses, 0, 1)
+    assert row.shape == (7, 3, 64, 64)
+    assert (row[3:] == 1).all()
+    assert (row[0] != row[1]).any()
     portraits, dancers = script("world_outputs"), script("dances")
     assert portraits["outputs"]((1, 20), 8).shape == (10, 3, 8, 8)
     assert portraits["clip"]((1,), 8, 2).shape == (1, 2, 3, 8, 8)
