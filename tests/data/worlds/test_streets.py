@@ -263,7 +263,7 @@ def test_flow_of_a_turn_does_not_depend_on_depth():
     values, size = streets(3, "pan=0,tilt=0,event=none,traffic=0,people=0,actions=right"), 32
     scene, after = (WORLD.scene(values, at(time, 3)).to(torch.float64) for time in (0.0, 0.125))
     motion, _ = flow(scene, after, size)
-    focal = 1.45 * size / 2
+    focal = 1.8 * size / 2
     across = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     expected = focal * ((across / focal).atan() - math.radians(3)).tan() - across
     assert (motion[:, 0] - expected).abs().max() < 1e-3
@@ -293,7 +293,7 @@ def test_the_tsunami_comes_nearer_and_never_over_us():
 # 3 of 64 x 64 pixels.
 SEEN = {
     "weather=Clear/weather=SnowLight": (300, 1200), "hour=13/hour=23.5": (800, 3200),
-    "season=summer/season=winter": (8, 32), "height=1.3/height=2.6": (300, 1200), "pan=-10/pan=10": (400, 1600),
+    "season=summer/season=winter": (8, 32), "height=1.5/height=2.8": (300, 1200), "pan=-10/pan=10": (400, 1600),
     "tilt=-5/tilt=7": (400, 1600), "traffic=0/traffic=1": (50, 200), "people=0/people=1": (12, 60),
     "event=none/event=tsunami": (80, 320), "event=none/event=falling aircraft": (25, 100),
 }  # fmt: skip
