@@ -44,7 +44,7 @@ from daedal.evaluate.oraclenet import SIZES, OracleNet, Said
 from daedal.evaluate.oraclescore import CHUNK, of_samples, score
 from daedal.evaluate.oracletable import table
 
-VERSION = 3  # of the net's shape and training: another version trains anew
+VERSION = 4  # of the net's shape and training: another version trains anew
 WORLD_SEED = 20_003  # of the items that oracles learn from: not the 0 of data sets
 LOOK = 8  # items that say how a world looks
 SAMPLED = 256  # items that say what could be read of classes
@@ -52,8 +52,8 @@ PICTURES, ACTIONS = "", "-actions"  # kinds of nets, as names end
 BUDGETS = {  # of kinds, and of nets by name
     PICTURES: Budget(16_000, 160_000),
     ACTIONS: Budget(3_000, 40_000),
-    "portraits-64": Budget(48_000, 600_000),
-    "streets-64": Budget(16_000, 150_000),
+    "portraits-64": Budget(48_000, 450_000),
+    "streets-64": Budget(16_000, 230_000),
     "dancers-64": Budget(16_000, 120_000),
 }
 ASSETS = Path(__file__).parent / "assets"
