@@ -9,7 +9,8 @@ a half times as long.
 A landmark is the mean place of a heat map (Sun et al. 2018, arXiv:1711.08229). The factors are read from the last map
 without pooling, since where things are is most of what there is to know; from the landmarks; and, where a world says
 what to look at closely, from a crop of the picture that the landmarks place and turn: a smile is a few pixels, which
-the trunk's coarse maps lose.
+the trunk's coarse maps lose. What is said in the end is the mean over views (Krizhevsky et al. 2012): of the picture as
+it is, and moved by a pixel each way.
 
 >>> net = OracleNet(size=64, numbers=5, choices=(3, 2), classes=4, landmarks=2)
 >>> said = net(torch.zeros(7, 3, 64, 64))
@@ -19,6 +20,7 @@ the trunk's coarse maps lose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,6 +37,7 @@ HIDDEN = 128  # features of a picture
 LOOKED = 64  # features of a crop
 CLOSE = 2 / 5  # of the picture's side that a crop shows
 CLOSE_WIDTHS = (24, 32, 48)
+VIEWS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))  # pixels to the right and down to which a view looks
 SHARP = 40  # channels that classes are read from
 UNFOLDED, THIN = 16, 24  # channels at the full size: features, and what classes of thin things are read from
 
@@ -140,6 +143,33 @@ def cropped(x: Tensor, places: Tensor, crop: Crop, side: int) -> Tensor:
     turn = torch.stack([across, torch.stack([-across[:, 1], across[:, 0]], 1)], 2)
     grid = F.affine_grid(torch.cat([turn, centre[:, :, None]], 2), [len(x), x.shape[1], side, side], False)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def viewed(net: OracleNet, x: Tensor) -> Said:
+    """What a net says of pictures, on average over VIEWS of them; its logits are log-probabilities."""
+    views = VIEWS if net.size > min(SIZES) else VIEWS[:1]  # of 16 pixels, one is more than a net is trained on
+    said = [net(_moved(x, -across, -down)) for across, down in views]
+    pairs = list(zip(said, views, strict=True))
+    return Said(
+        torch.stack([one.numbers for one in said]).mean(0),
+        tuple(map(_pooled, zip(*(one.choices for one in said), strict=True))),
+        _pooled([_moved(one.classes, *view) for one, view in pairs]),
+        torch.stack([one.points + x.new_tensor(view) for one, view in pairs]).mean(0),
+    )
+
+
+def _pooled(logits: Sequence[Tensor]) -> Tensor:
+    """Logarithm of the mean of probabilities over dimension 1."""
+    log_probs = torch.stack([one.log_softmax(1) for one in logits])
+    return log_probs.logsumexp(0) - math.log(len(logits))
+
+
+def _moved(x: Tensor, across: int, down: int) -> Tensor:
+    """Maps (n, c, h, w) moved by so many pixels to the right and down, at most one each; the border is repeated."""
+    if not (across or down):
+        return x
+    (height, width), padded = x.shape[2:], F.pad(x, (1, 1, 1, 1), mode="replicate")
+    return padded[:, :, 1 - down : 1 - down + height, 1 - across : 1 - across + width]
 
 
 class _Close(nn.Module):

@@ -40,7 +40,7 @@ from daedal.errors import UsageError
 from daedal.evaluate import oracleaction
 from daedal.evaluate.keep import kept_with_notes, key_of, notes_of, read, store
 from daedal.evaluate.oraclefit import FIELDS, Budget, Renders, Watch, choices, fit, in_units, training_facts, untrained
-from daedal.evaluate.oraclenet import SIZES, OracleNet, Said
+from daedal.evaluate.oraclenet import SIZES, OracleNet, Said, viewed
 from daedal.evaluate.oraclescore import CHUNK, of_samples, score
 from daedal.evaluate.oracletable import table
 
@@ -124,7 +124,7 @@ class Oracle:
 
     def _said(self, x: Tensor) -> list[Said]:
         net = self.net.to(x.device)
-        return [net(part) for part in self._parts(x)]
+        return [viewed(net, part) for part in self._parts(x)]
 
     def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
         if x.ndim != 4 or tuple(x.shape[1:]) != (3, self.size, self.size):

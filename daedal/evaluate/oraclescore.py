@@ -30,7 +30,7 @@ from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Factor, Values, World
 from daedal.evaluate.degradations import DEGRADATIONS, Places
 from daedal.evaluate.oraclefit import Renders, choices, in_units, inside, numbers
-from daedal.evaluate.oraclenet import OracleNet
+from daedal.evaluate.oraclenet import OracleNet, viewed
 from daedal.evaluate.scores import accuracy, iou, r2
 
 LEAST_SHARE = 0.01  # of all pixels, for a class to count in the mean
@@ -85,7 +85,7 @@ class Answers:
 @torch.no_grad()
 def answers(net: OracleNet, world: World, x: Tensor) -> Answers:
     """Everything that a net says of pictures."""
-    parts = [net(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
+    parts = [viewed(net, x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
     logits = zip(*(part.choices for part in parts), strict=True)
     named = {factor.name: torch.cat(some) for factor, some in zip(choices(world), logits, strict=True)}
     read = in_units(world, torch.cat([part.numbers for part in parts]))

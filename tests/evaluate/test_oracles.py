@@ -128,6 +128,40 @@ def test_an_answer_is_the_same_whatever_stands_beside_it(judge, unseen):
     assert torch.equal(judge.stencil(x)[7], judge.stencil(x[7:8])[0])
 
 
+class Copying:
+    """A net that says what it sees: how bright, the class of each pixel, and the middle of what is bright."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, x):
+        bright = (x[:, 0] > 0).float()
+        along = torch.arange(x.shape[-1], dtype=x.dtype)
+        sums = torch.stack([(bright * along).sum((1, 2)), (bright * along[:, None]).sum((1, 2))], 1)
+        logits = torch.stack([-bright, bright], 1) * 9
+        points = (sums / bright.sum((1, 2))[:, None])[:, None]
+        return oraclenet.Said(x.mean((1, 2, 3))[:, None], (logits.mean((2, 3)),), logits, points)
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_views_are_moved_back(size):
+    x = -torch.ones(2, 3, size, size)
+    x[0, :, 3:6, 9:11] = 1
+    x[1, :, 7, 2:9] = 1
+    said = oraclenet.viewed(Copying(size), x)
+    assert torch.equal(said.classes.argmax(1), (x[:, 0] > 0).long())
+    torch.testing.assert_close(said.points[:, 0], torch.tensor([[9.5, 4.0], [5.0, 7.0]]))
+    torch.testing.assert_close(said.classes.exp().sum(1), torch.ones(2, size, size))
+    torch.testing.assert_close(said.choices[0].exp().sum(1), torch.ones(2))
+
+
+def test_a_view_repeats_the_border():
+    x = -torch.ones(1, 3, 32, 32)
+    x[:, :, 0] = 1  # which a view from above sees twice, and one from below not at all
+    said = oraclenet.viewed(Copying(32), x)
+    assert said.numbers.item() == pytest.approx(-1 + 2 * (1 + 1 + 1 + 2 + 0) / 5 / 32, abs=1e-6)
+
+
 def test_no_gradient_flows(judge):
     x = torch.zeros(2, 3, 16, 16, requires_grad=True)
     answers = [*judge.factors(x).values(), *judge.log_probs(x).values(), judge.stencil(x)]
