@@ -10,7 +10,7 @@ A landmark is the mean place of a heat map (Sun et al. 2018, arXiv:1711.08229). 
 without pooling, since where things are is most of what there is to know; from the landmarks; and, where a world says
 what to look at closely, from a crop of the picture that the landmarks place and turn: a smile is a few pixels, which
 the trunk's coarse maps lose. What is said in the end is the mean over views (Krizhevsky et al. 2012): of the picture as
-it is, and moved by a pixel each way.
+it is, and moved by a pixel to all sides.
 
 >>> net = OracleNet(size=64, numbers=5, choices=(3, 2), classes=4, landmarks=2)
 >>> said = net(torch.zeros(7, 3, 64, 64))
@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ HIDDEN = 128  # features of a picture
 LOOKED = 64  # features of a crop
 CLOSE = 2 / 5  # of the picture's side that a crop shows
 CLOSE_WIDTHS = (24, 32, 48)
-VIEWS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))  # pixels to the right and down to which a view looks
+VIEWS = tuple(product((-1, 0, 1), repeat=2))  # pixels to the right and down that views are moved by
 SHARP = 40  # channels that classes are read from
 UNFOLDED, THIN = 16, 24  # channels at the full size: features, and what classes of thin things are read from
 
@@ -147,7 +147,7 @@ def cropped(x: Tensor, places: Tensor, crop: Crop, side: int) -> Tensor:
 
 def viewed(net: OracleNet, x: Tensor) -> Said:
     """What a net says of pictures, on average over VIEWS of them; its logits are log-probabilities."""
-    views = VIEWS if net.size > min(SIZES) else VIEWS[:1]  # of 16 pixels, one is more than a net is trained on
+    views = VIEWS if net.size > min(SIZES) else ((0, 0),)  # of 16 pixels, one is more than a net is trained on
     said = [net(_moved(x, -across, -down)) for across, down in views]
     pairs = list(zip(said, views, strict=True))
     return Said(

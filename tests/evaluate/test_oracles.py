@@ -157,9 +157,9 @@ def test_views_are_moved_back(size):
 
 def test_a_view_repeats_the_border():
     x = -torch.ones(1, 3, 32, 32)
-    x[:, :, 0] = 1  # which a view from above sees twice, and one from below not at all
+    x[:, :, 0] = 1  # which views from above see twice, and those from below not at all
     said = oraclenet.viewed(Copying(32), x)
-    assert said.numbers.item() == pytest.approx(-1 + 2 * (1 + 1 + 1 + 2 + 0) / 5 / 32, abs=1e-6)
+    assert said.numbers.item() == pytest.approx(-1 + 2 * (3 * 1 + 3 * 2 + 3 * 0) / 9 / 32, abs=1e-6)
 
 
 def test_no_gradient_flows(judge):
