@@ -59,7 +59,7 @@ BUDGETS = {  # of kinds, and of nets by name
 ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
     "portraits-64": "1b36472f8819e9a7f25901518853c80cb9fd4dcec790f39ff7604a280be932ca",
-    "streets-64": "f497e00336b1c89d777f2b8257f05a329bf3fa1f585196e4d4863a17dbbd5779",
+    "streets-64": "7240afe07ea6f3c8272a88e2d26f966421477ed589386c5ed0b3a54d89ef6223",
     "streets-64-actions": "a55a7953ec0a744376cef1183683f1c2cc33632766ffad700e2c67d19a164069",
     "dancers-64": "d490b9817c8ff75512e36c2cbf914995b8777901ccbfe97bfcac0c9a8eb7202a",
 }
