@@ -58,7 +58,7 @@ BUDGETS = {  # of kinds, and of nets by name
 }
 ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
-    "portraits-64": "1b36472f8819e9a7f25901518853c80cb9fd4dcec790f39ff7604a280be932ca",
+    "portraits-64": "76f59acfb65693ee4232299cadcf97a97a15773e03a5f03173df40d7b7ecb906",
     "streets-64": "7240afe07ea6f3c8272a88e2d26f966421477ed589386c5ed0b3a54d89ef6223",
     "streets-64-actions": "6049f066cdf946aa9bbb295a69f09d8915b200a4a42c1de4b28ab1405bb60250",
     "dancers-64": "506b7f92934c90578af5b259e61d4759d4d7ffd143e2b2957312edd9b7e47e36",
