@@ -148,13 +148,13 @@ def cropped(x: Tensor, places: Tensor, crop: Crop, side: int) -> Tensor:
 def viewed(net: OracleNet, x: Tensor) -> Said:
     """What a net says of pictures, on average over VIEWS of them; its logits are log-probabilities."""
     views = VIEWS if net.size > min(SIZES) else ((0, 0),)  # of 16 pixels, one is more than a net is trained on
-    said = [net(_moved(x, -across, -down)) for across, down in views]
-    pairs = list(zip(said, views, strict=True))
+    said = [net(_moved(x, across, down)) for across, down in views]
+    back = [_moved(one.classes, -across, -down) for one, (across, down) in zip(said, views, strict=True)]
     return Said(
         torch.stack([one.numbers for one in said]).mean(0),
         tuple(map(_pooled, zip(*(one.choices for one in said), strict=True))),
-        _pooled([_moved(one.classes, *view) for one, view in pairs]),
-        torch.stack([one.points + x.new_tensor(view) for one, view in pairs]).mean(0),
+        _pooled(back),
+        torch.stack([one.points for one in said]).mean(0),  # the views are moved by nothing on average
     )
 
 
