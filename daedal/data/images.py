@@ -109,7 +109,7 @@ def _load(data: bytes, how: How) -> tuple[Image.Image, tuple[int, int], str, tup
     extent: tuple[float, float] | None = None
     if how.size is not None and image.format in ("JPEG", "MPO"):
         side = 2 * max(how.size)
-        if drafted := image.draft(None, (side, side)):
+        if min(image.size) >= 2 * side and (drafted := image.draft(None, (side, side))):  # drafts halve, at least
             extent = drafted[1][2], drafted[1][3]
     image.load()
     turn = _UPRIGHT.get(_orientation(image))
@@ -195,10 +195,11 @@ def inside(width: float, height: float, new_height: int, new_width: int) -> tupl
 
 
 def _levels(image: Image.Image, how: How) -> np.ndarray:
-    values = np.asarray(image)
     if image.mode == "F":
-        values = np.rint(values.clip(0, 65535)).astype(np.uint16)
-    levels = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
+        values = np.rint(np.asarray(image).clip(0, 65535)).astype(np.uint16)[..., None]
+    else:  # as np.asarray does, without its detours
+        values = np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, -1)
+    levels = values.transpose(2, 0, 1)
     if how.channels is None and len(levels) == 3 and _is_grey(levels):
         levels = levels[:1]
     if how.channels is not None:
@@ -207,10 +208,12 @@ def _levels(image: Image.Image, how: How) -> np.ndarray:
 
 
 def _is_grey(levels: np.ndarray) -> bool:
-    red, green, blue = levels
-    return all(  # most are told by one row
-        r.tobytes() == g.tobytes() == b.tobytes() for r, g, b in ((red[0], green[0], blue[0]), (red, green, blue))
-    )
+    return _equal(levels[:, 0]) and _equal(levels)  # most are told by one row
+
+
+def _equal(channels: np.ndarray) -> bool:
+    red, green, blue = channels
+    return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
 def _pad(levels: np.ndarray, how: How) -> np.ndarray:
