@@ -30,14 +30,20 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def interleave(ways: Mapping[str, Callable[[], Any]], blocks: int = 7) -> dict[str, list[float]]:
-    """Seconds of each way in each block; in every block each way runs once, after one call to warm up."""
+def interleave(
+    ways: Mapping[str, Callable[[], Any]], blocks: int = 7, before: Callable[[], Any] = lambda: None
+) -> dict[str, list[float]]:
+    """Seconds of each way in each block; in every block each way runs once, after one call to warm up.
+
+    `before` is called before each, and not timed.
+    """
     for work in ways.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in ways}
     for block in range(blocks):
         names = list(ways) if block % 2 else list(ways)[::-1]
         for name in names:
+            before()
             times[name].append(seconds(ways[name]))
     return times
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 from daedal.errors import DataError
@@ -22,8 +21,13 @@ def printable(text: str) -> str:
 
 
 def suffix(name: str) -> str:
-    """The lower-case suffix of a file's name, '.png'."""
-    return os.path.splitext(name)[1].lower()
+    """The lower-case suffix of a file's name, '.png'; folders before it end in '/'.
+
+    >>> suffix("cats.of.2024/Tom.PNG"), suffix("cats.of.2024/readme")
+    ('.png', '')
+    """
+    stem, dot, end = name.rpartition("/")[2].rpartition(".")
+    return dot + end.lower() if stem.strip(".") else ""
 
 
 def is_hidden(part: str) -> bool:
