@@ -101,6 +101,14 @@ class OracleNet(nn.Module):
         numbers, *choices = self._factors(x, maps[-1], places)
         return Said(numbers, tuple(choices), self._classes(x, fine), (places + 1) * self.size / 2 - 0.5)
 
+    def weights(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Matrices of the layers inside; and the others: last layers, biases, scales."""
+        ends = [[*part.modules()][-1] for part in (self.classes, self.heat, self.factors) if part is not None]
+        last = {id(weight) for end in ends for weight in end.parameters()}
+        inside = [weight for weight in self.parameters() if weight.dim() > 1 and id(weight) not in last]
+        taken = {id(weight) for weight in inside}
+        return inside, [weight for weight in self.parameters() if id(weight) not in taken]
+
     def _maps(self, x: Tensor) -> list[Tensor]:
         maps = [self.stem(_folded(x, self.fold))]
         for stage in self.down:

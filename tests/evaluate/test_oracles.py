@@ -18,7 +18,7 @@ from daedal.evaluate.oraclescore import Shown, of_samples
 from daedal.evaluate.scores import accuracy, iou, r2
 from tests.data.worlds.tiny import Tiny
 
-BRIEF = Budget(pictures=200, looks=2400)
+BRIEF = Budget(pictures=200, looks=3600)
 
 
 def make_brief(patch):
