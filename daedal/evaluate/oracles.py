@@ -59,7 +59,7 @@ BUDGETS = {  # of kinds, and of nets by name
 ASSETS = Path(__file__).parent / "assets"
 COMMITTED = {  # hashes of files in `ASSETS`
     "portraits-64": "2109f52a344ae21cc361b67251fa4bd5e68d6233a54f370a11bc1c4807491f3a",
-    "streets-64": "7240afe07ea6f3c8272a88e2d26f966421477ed589386c5ed0b3a54d89ef6223",
+    "streets-64": "4b6ee3de65a3718704d5d828cbd8b7693a94d54d787bfcf10185fe95cdd8f7c0",
     "streets-64-actions": "6049f066cdf946aa9bbb295a69f09d8915b200a4a42c1de4b28ab1405bb60250",
     "dancers-64": "506b7f92934c90578af5b259e61d4759d4d7ffd143e2b2957312edd9b7e47e36",
 }
