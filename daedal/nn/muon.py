@@ -40,7 +40,10 @@ class Muon(torch.optim.Optimizer):
                     self._move(weight, weight.grad, **{key: group[key] for key in ("lr", "momentum", "weight_decay")})
 
     def _move(self, weight: Tensor, gradient: Tensor, lr: float, momentum: float, weight_decay: float) -> None:
-        mean = self.state[weight].setdefault("mean", torch.zeros_like(weight))
+        state = self.state[weight]
+        if not state:
+            state["mean"] = torch.zeros_like(weight)
+        mean = state["mean"]
         mean.lerp_(gradient, 1 - momentum)
         step = orthogonal(gradient.lerp(mean, momentum).flatten(1))
         weight.mul_(1 - lr * weight_decay)

@@ -56,6 +56,16 @@ def landmarks():
     return of.gather(range(200), ("points",))["points"].unflatten(1, (2, 2))
 
 
+def test_all_weights_are_trained_once_and_last_layers_not_by_muon():
+    net = oraclenet.OracleNet(64, numbers=5, choices=(3,), classes=4, landmarks=2, thin=True)
+    inside, others = net.weights()
+    assert sorted(map(id, [*inside, *others])) == sorted(map(id, net.parameters()))
+    assert all(weight.dim() > 1 for weight in inside)
+    of_others = {name for name, weight in net.named_parameters() if any(weight is other for other in others)}
+    matrices = {name for name in of_others if net.get_parameter(name).dim() > 1}
+    assert matrices == {"classes.maps.2.weight", "heat.weight", "factors.weight"}
+
+
 # -- what it says
 
 
