@@ -4,6 +4,12 @@ Three folders, half PNG and half JPEG: images stored at 64x64, of which both way
 96 to 160 and of 160 to 320 pixels a side, cropped and resized to 64x64, where Pillow's window and ours differ by up to
 half a pixel, so that levels differ by some. Files are in the page cache for both ways. The first load goes to an empty
 cache each time, and includes listing, hashing, splitting and syncing to disk, which weigh most where images are small.
+What two cores can gain at all is measured beside them: two processes, already started, that each read half of the
+files by the plain loop and hand nothing over. No list, hash, file or sync: no first load can be as fast.
+
+The bar is of a folder that the plain loop reads at 2,100 images a second: at least 1.6 times that, for folders that it
+reads at this rate or faster. The ratio to the plain loop itself is asked of all three folders.
+
 Before each way, and outside the timing, older caches are removed and memory is touched: a virtual machine that hands
 free memory back to its host takes up to a second longer to fill the 300 MB that either way needs.
 """
@@ -11,12 +17,14 @@ free memory back to its host takes up to a second longer to fill the 300 MB that
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +39,7 @@ from daedal.data.folders import load_images
 
 SIDE = 64
 BATCH = 128
+PLAIN_RATE, GAIN = 2_100, 1.6  # images a second of the plain loop where the bar is from, and what is asked for over it
 CASES = {  # files, and the least and greatest side of each
     "stored at 64x64": (12_000, (64, 64)),
     "small photographs": (6_000, (96, 160)),  # of which the plain loop reads some 2,200 a second at the reference
@@ -52,13 +61,29 @@ def write_photos(folder: Path, count: int, sides: tuple[int, int]) -> None:
 
 def plain_folder(folder: Path) -> np.ndarray:
     """What a person writes first: (n, 3, 64, 64)."""
+    return plain_loop(sorted(folder.iterdir()))
+
+
+def plain_loop(paths: list[Path]) -> np.ndarray:
+    """All images of a list of files, one after the other: (n, 3, 64, 64)."""
     images = []
-    for path in sorted(folder.iterdir()):
+    for path in paths:
         image = Image.open(path).convert("RGB")
         if image.size != (SIDE, SIDE):
             image = ImageOps.fit(image, (SIDE, SIDE))
         images.append(np.asarray(image).transpose(2, 0, 1))
     return np.stack(images)
+
+
+def plain_halves(folder: Path, pool: Executor) -> None:
+    """The plain loop in two processes at once, each over half of the files, which keep what they have read."""
+    paths = sorted(folder.iterdir())
+    for half in [pool.submit(_read_only, paths[k::2]) for k in range(2)]:
+        half.result()
+
+
+def _read_only(paths: list[Path]) -> None:
+    plain_loop(paths)
 
 
 def first_load(folder: Path, caches: Path) -> Callable[[], Data]:
@@ -91,19 +116,21 @@ def float_batches(data: Data) -> Callable[[], None]:
     return run
 
 
-def measure(folder: Path, caches: Path) -> dict[str, Any]:
+def measure(folder: Path, caches: Path, pool: Executor) -> dict[str, Any]:
     load, product = first_load(folder, caches), matrix_product()
     plain, data = plain_folder(folder), load()
     ways = {"plain": lambda: plain_folder(folder), "first": load, "again": lambda: load_images(folder, size=SIDE)}
+    ways |= {"halves": lambda: plain_halves(folder, pool)}
     ways |= {"batches": float_batches(data), "product": product}
     times = interleave(ways, 3 if "--quick" in sys.argv else 7, lambda: tidy(caches))
     speed, n = gflops(times["product"], product), len(plain)
-    items = {"plain": n, "first": n, "again": n, "batches": len(data.train)}
+    items = {"plain": n, "halves": n, "first": n, "again": n, "batches": len(data.train)}
     rates = {way: count / statistics.median(times[way]) for way, count in items.items()}
     return {
         "images": n,
         "mean_difference_of_levels": float(np.abs(data.train.columns["x"].values - plain.astype(np.int16)).mean()),
         "plain_over_first": ratio(times, "plain", "first"),
+        "plain_over_halves": ratio(times, "plain", "halves"),
         "plain_over_again": ratio(times, "plain", "again"),
         "images_per_second": rates,
         "scaled_images_per_second": {way: rate * REFERENCE_GFLOPS / speed for way, rate in rates.items()},
@@ -116,15 +143,21 @@ def main() -> None:
     torch.set_num_threads(2)
     shrink = 10 if "--quick" in sys.argv else 1
     results = {}
-    with tempfile.TemporaryDirectory() as name:
+    workers = ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+    with tempfile.TemporaryDirectory() as name, workers as pool:
         for k, (case, (count, sides)) in enumerate(CASES.items()):
             folder = Path(name) / f"photos{k}"
             write_photos(folder, count // shrink, sides)
-            results[case] = measure(folder, Path(name) / f"caches{k}")
-    batches = min(case["scaled_images_per_second"]["batches"] for case in results.values())
+            results[case] = measure(folder, Path(name) / f"caches{k}", pool)
+    scaled = {case: result["scaled_images_per_second"] for case, result in results.items()}
+    rates = [rates["first"] for rates in scaled.values() if rates["plain"] >= PLAIN_RATE]
     bars = {
-        **{f"first load over a plain loop, {c}": bar(r["plain_over_first"], at_least=1.6) for c, r in results.items()},
-        "scaled images per second as float batches": bar(batches, at_least=40_000),
+        "scaled images per second of a first load": bar(min(rates), at_least=GAIN * PLAIN_RATE),
+        **{
+            f"first load over a plain loop, {case}": bar(result["plain_over_first"], at_least=GAIN)
+            for case, result in results.items()
+        },
+        "scaled images per second as float batches": bar(min(r["batches"] for r in scaled.values()), at_least=40_000),
     }
     publish("image-loading", {"bars": bars, "cores": os.cpu_count(), "cases": results})
 
