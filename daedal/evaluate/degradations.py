@@ -123,10 +123,19 @@ def cutout(x: Tensor, places: Places, strength: Tensor, generator: Generator) ->
 
 def shift(x: Tensor, places: Places, strength: Tensor, generator: Generator) -> tuple[Tensor, Places]:
     """By whole pixels, pictures and places alike."""
+
+    def far(side: int) -> Tensor:
+        return (3 * side / 64 * strength * (2 * torch.rand(len(x), generator=generator) - 1)).round().long()
+
+    down, across = far(x.shape[2]), far(x.shape[3])
+    return moved(x, places, across, down)
+
+
+def moved(x: Tensor, places: Places, across: Tensor, down: Tensor) -> tuple[Tensor, Places]:
+    """Pictures and places moved by so many pixels (n,) to the right and down; the border is repeated."""
     classes, points = places.classes, places.points.clone()
-    for axis in (1, 2):
+    for axis, far in ((1, down), (2, across)):
         side = x.shape[axis + 1]
-        far = (3 * side / 64 * strength * (2 * torch.rand(len(x), generator=generator) - 1)).round().long()
         place = (
             (torch.arange(side) - far[:, None]).clamp(0, side - 1).view(-1, *((side, 1) if axis == 1 else (1, side)))
         )

@@ -1,5 +1,8 @@
 """How an oracle is trained: on renders of a world, most of them damaged, for a number of pictures fixed by the size.
 
+A look is at one of the views that a judgement is the mean of, and of worlds that allow it as often in a mirror as not
+(`daedal.evaluate.symmetries`): what is learned then holds more for pictures that have not been seen.
+
 Loss, a weighted sum: squared errors of the standardised numbers, cross-entropies of the choices and of the pixels'
 classes, distances of the landmarks that are in the picture, each a mean; and of the classes also one minus the soft
 intersection over union (Rahman and Wang 2016), without which small ones, such as eyes, are learned late. Muon for the
@@ -31,7 +34,8 @@ from daedal.data.worlds.simulator import Simulator
 from daedal.data.worlds.world import Factor, Values, World
 from daedal.evaluate.degradations import Places, degraded
 from daedal.evaluate.machine import machine, versions
-from daedal.evaluate.oraclenet import Crop, OracleNet, Said
+from daedal.evaluate.oraclenet import Crop, OracleNet, Said, views
+from daedal.evaluate.symmetries import MIRRORED, other_sides, varied
 from daedal.nn.muon import Muon
 
 BATCH = 64
@@ -150,9 +154,10 @@ def in_units(world: World, z: Tensor) -> Values:
 
 def fit(world: World, renders: Renders, size: int, looks: int, seed: int = 0, watch: Watch | None = None) -> OracleNet:
     """A trained net."""
+    signs, sides, by = MIRRORED.get(world.name), other_sides(Simulator(world).landmarks), views(size)
 
     def loss(net: OracleNet, rows: np.ndarray, generator: torch.Generator) -> Tensor:
-        x, places, values = renders.gather(rows)
+        x, places, values = varied(*renders.gather(rows), generator, signs=signs, sides=sides, by=by)
         return _loss(net, world, *degraded(x, places, generator), values)
 
     what = f"Training the oracle of {world.name}"

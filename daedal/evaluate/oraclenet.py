@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,9 @@ HIDDEN = 128  # features of a picture
 LOOKED = 64  # features of a crop
 CLOSE = 2 / 5  # of the picture's side that a crop shows
 CLOSE_WIDTHS = (24, 32, 48)
-VIEWS = tuple(product((-1, 0, 1), repeat=2))  # pixels to the right and down that views are moved by
+VIEWS = tuple(
+    (across, down) for across in (-1, 0, 1) for down in (-1, 0, 1)
+)  # pixels to the right and down that views are moved by
 SHARP = 40  # channels that classes are read from
 UNFOLDED, THIN = 16, 24  # channels at the full size: features, and what classes of thin things are read from
 
@@ -153,11 +155,16 @@ def cropped(x: Tensor, places: Tensor, crop: Crop, side: int) -> Tensor:
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
+def views(size: int) -> tuple[tuple[int, int], ...]:
+    """What views of pictures of a size are moved by, to the right and down: of 16 pixels one would be a long way."""
+    return VIEWS if size > min(SIZES) else ((0, 0),)
+
+
 def viewed(net: OracleNet, x: Tensor) -> Said:
     """What a net says of pictures, on average over VIEWS of them; its logits are log-probabilities."""
-    views = VIEWS if net.size > min(SIZES) else ((0, 0),)  # of 16 pixels, one is more than a net is trained on
-    said = [net(_moved(x, across, down)) for across, down in views]
-    back = [_moved(one.classes, -across, -down) for one, (across, down) in zip(said, views, strict=True)]
+    by = views(net.size)
+    said = [net(_moved(x, across, down)) for across, down in by]
+    back = [_moved(one.classes, -across, -down) for one, (across, down) in zip(said, by, strict=True)]
     return Said(
         torch.stack([one.numbers for one in said]).mean(0),
         tuple(map(_pooled, zip(*(one.choices for one in said), strict=True))),

@@ -44,7 +44,7 @@ from daedal.evaluate.oraclenet import SIZES, OracleNet, Said, viewed
 from daedal.evaluate.oraclescore import CHUNK, of_samples, score
 from daedal.evaluate.oracletable import table
 
-VERSION = 5  # of the net's shape and training: another version trains anew
+VERSION = 6  # of the net's shape and training: another version trains anew
 WORLD_SEED = 20_003  # of the items that oracles learn from: not the 0 of data sets
 LOOK = 8  # items that say how a world looks
 SAMPLED = 256  # items that say what could be read of classes
