@@ -39,7 +39,7 @@ from daedal.evaluate.symmetries import MIRRORED, other_sides, varied
 from daedal.nn.muon import Muon
 
 BATCH = 64
-RATE = 3e-3  # the highest learning rate
+RATE = 1.2e-2  # the highest learning rate
 DECAY = 0.02  # of weights
 CROPS = {  # of a world: landmarks around which to look closely, and two that are level
     "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye")),
