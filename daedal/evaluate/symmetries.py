@@ -50,11 +50,11 @@ def varied(
     """Every other picture in a mirror, by chance, unless `signs` is None; and each moved by one of the pairs `by`."""
     n = len(x)
     if signs is not None:
-        turned = torch.rand(n, generator=generator) < 0.5
-        there = mirrored(x, places, values, signs, sides)
-        x, values = _where(turned, there[0], x), {k: _where(turned, there[2][k], v) for k, v in values.items()}
-        found = (_where(turned, a, b) for a, b in zip(vars(there[1]).values(), vars(places).values(), strict=True))
-        places = Places(*found)
+        rows = torch.rand(n, generator=generator) < 0.5
+        turned, there, changed = mirrored(x, places, values, signs, sides)
+        x = _where(rows, turned, x)
+        places = Places(_where(rows, there.classes, places.classes), _where(rows, there.points, places.points))
+        values = {name: _where(rows, changed[name], value) for name, value in values.items()}
     across, down = torch.tensor(by)[torch.randint(len(by), (n,), generator=generator)].unbind(1)
     return *moved(x, places, across, down), values
 
