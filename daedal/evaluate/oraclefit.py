@@ -7,8 +7,9 @@ Loss, a weighted sum: squared errors of the standardised numbers, cross-entropie
 classes, distances of the landmarks that are in the picture, each a mean; and of the classes also one minus the soft
 intersection over union (Rahman and Wang 2016), without which small ones, such as eyes, are learned late. Muon for the
 layers inside, which learned more from as many looks, and AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) for the
-rest, each with one cycle of the learning rate (Smith 2018, arXiv:1803.09820). At the end weights are rounded to
-float16, so that the net of a half-precision file is the same.
+rest. The learning rate goes through a cycle (Smith 2018, arXiv:1803.09820) and through a second, lower one (restarts:
+Loshchilov and Hutter 2017, arXiv:1608.03983). At the end weights are rounded to float16, so that the net of a
+half-precision file is the same.
 
 Training is seeded and leaves the global random state alone; on another number of threads its sums round differently.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Any
 
@@ -39,7 +40,7 @@ from daedal.evaluate.symmetries import MIRRORED, other_sides, varied
 from daedal.nn.muon import Muon
 
 BATCH = 64
-RATE = 1.2e-2  # the highest learning rate
+CYCLES = ((0.8, 1.2e-2), (0.2, 4e-3))  # shares of the looks, and in each the highest learning rate
 DECAY = 0.02  # of weights
 CROPS = {  # of a world: landmarks around which to look closely, and two that are level
     "portraits": (("left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner"), ("left_eye", "right_eye")),
@@ -58,10 +59,15 @@ class Weights:
     numbers: float = 2.0
     choices: float = 0.3
     points: float = 0.1  # of a distance in pixels of a picture of 64
+    factors: Mapping[str, float] = field(default_factory=dict)  # of single numbers, where it is not one
+
+    def of(self, numbers: Sequence[Factor]) -> Tensor:
+        """The weight (d,) of each number of all these factors."""
+        return torch.tensor([self.factors.get(factor.name, 1.0) for factor in numbers for _ in range(factor.size)])
 
 
 WEIGHTS = {  # of worlds in which more is asked of one than of others
-    "portraits": Weights(numbers=5.0),
+    "portraits": Weights(numbers=5.0, factors={"age": 4.0}),
     "dancers": Weights(points=0.3),
 }
 
@@ -168,23 +174,26 @@ def trained(
     make: Callable[[], OracleNet], items: int, loss: Loss, looks: int, what: str, seed: int, watch: Watch | None
 ) -> OracleNet:
     """The net after so many looks, BATCH of them a step; the loss is of a net and rows of the items."""
-    steps, said = max(2, looks // BATCH), 0
-    with torch.random.fork_rng(devices=[]), progress(what, steps) as advance:
+    lengths, done, said = [max(2, round(share * looks) // BATCH) for share, _ in CYCLES], 0, 0
+    with torch.random.fork_rng(devices=[]), progress(what, sum(lengths)) as advance:
         torch.manual_seed(seed)
         net, generator = make(), torch.Generator().manual_seed(seed)
-        inside, others = net.train().weights()
-        optimizers = [Muon(inside, RATE, weight_decay=DECAY), torch.optim.AdamW(others, RATE, weight_decay=DECAY)]
-        cycles = [torch.optim.lr_scheduler.OneCycleLR(one, RATE, steps, pct_start=0.15) for one in optimizers]
-        for step, rows in enumerate(itertools.islice(batches(items, generator), steps), 1):
-            value = loss(net, rows, generator)
-            net.zero_grad()
-            value.backward()
-            for part in (*optimizers, *cycles):
-                part.step()
-            advance(1)
-            if watch is not None and 20 * step // steps > said:
-                said = 20 * step // steps
-                watch(f"{5 * said} % trained, loss {value.item():.3f}")
+        stream = batches(items, generator)
+        for steps, (_, rate) in zip(lengths, CYCLES, strict=True):
+            inside, others = net.train().weights()
+            optimizers = [Muon(inside, rate, weight_decay=DECAY), torch.optim.AdamW(others, rate, weight_decay=DECAY)]
+            cycles = [torch.optim.lr_scheduler.OneCycleLR(one, rate, steps, pct_start=0.15) for one in optimizers]
+            for rows in itertools.islice(stream, steps):
+                value = loss(net, rows, generator)
+                net.zero_grad()
+                value.backward()
+                for part in (*optimizers, *cycles):
+                    part.step()
+                advance(1)
+                done += 1
+                if watch is not None and 20 * done // sum(lengths) > said:
+                    said = 20 * done // sum(lengths)
+                    watch(f"{5 * said} % trained, loss {value.item():.3f}")
     return rounded(net)
 
 
@@ -201,7 +210,8 @@ def _loss(net: OracleNet, world: World, x: Tensor, places: Places, values: Value
     weights = WEIGHTS.get(world.name, Weights())
     loss = class_loss(said.classes, places.classes) + weights.points * point_loss(said.points, places.points, net.size)
     if numbers(world):
-        loss = loss + weights.numbers * F.mse_loss(said.numbers, standardised(world, values))
+        squares = (said.numbers - standardised(world, values)).square()
+        loss = loss + weights.numbers * (weights.of(numbers(world)) * squares).mean()
     for factor, logit in zip(choices(world), said.choices, strict=True):
         loss = loss + weights.choices * F.cross_entropy(logit, values[factor.name])
     return loss

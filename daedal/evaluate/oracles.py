@@ -52,7 +52,7 @@ PICTURES, ACTIONS = "", "-actions"  # kinds of nets, as names end
 BUDGETS = {  # of kinds, and of nets by name
     PICTURES: Budget(16_000, 160_000),
     ACTIONS: Budget(3_000, 40_000),
-    "portraits-64": Budget(96_000, 360_000),
+    "portraits-64": Budget(96_000, 450_000),
     "streets-64": Budget(16_000, 190_000),
     "dancers-64": Budget(16_000, 120_000),
 }

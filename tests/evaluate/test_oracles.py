@@ -385,3 +385,38 @@ def test_the_page_and_the_results_state_its_accuracy(name, size):
     kept = json.loads((root / "results" / "oracles" / f"{name}-{size}.json").read_text())
     assert all(kept[key] == value for key, value in oracles.record(judge, kept["command"]).items())
     assert oracles.table(kept) in (root / "docs" / "oracles.md").read_text()
+
+
+def test_some_numbers_count_for_more_than_others():
+    world = Tiny()
+    numbers = oraclefit.numbers(world)
+    plain = oraclefit.Weights().of(numbers)
+    heavy = oraclefit.Weights(factors={numbers[0].name: 4.0}).of(numbers)
+    assert plain.tolist() == [1.0] * sum(factor.size for factor in numbers)
+    assert heavy.tolist() == [4.0] * numbers[0].size + [1.0] * (len(plain) - numbers[0].size)
+
+
+def test_training_goes_through_two_cycles_of_as_many_looks_as_asked(monkeypatch):
+    rates = []
+
+    class Recorded(oraclefit.Muon):
+        def step(self, closure=None):
+            rates.append(self.param_groups[0]["lr"])
+            super().step(closure)
+
+    monkeypatch.setattr(oraclefit, "Muon", Recorded)
+    monkeypatch.setattr(oraclenet, "WIDTHS", {16: 8, 8: 8, 4: 8})
+    x = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def loss(net, rows, generator):
+        return net(x[rows]).numbers.square().mean()
+
+    oraclefit.trained(
+        lambda: oraclenet.OracleNet(16, numbers=2, choices=()), 64, loss, 100 * oraclefit.BATCH, "", 0, None
+    )
+    first, second = rates[:80], rates[80:]
+    assert len(second) == 20
+    assert max(first) == pytest.approx(1.2e-2, rel=0.05)
+    assert max(second) == pytest.approx(4e-3, rel=0.05)
+    assert first[-1] < 1e-5
+    assert second[-1] < 1e-5
