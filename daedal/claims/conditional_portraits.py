@@ -1,4 +1,4 @@
-"""Conditioning on a class and on a vector: portraits drawn as asked, as the world's oracle reads them.
+"""Conditioning on classes and on a vector: portraits drawn as asked, as the world's oracle reads them.
 
 A VAE with a code of 4 numbers, so that most of a picture has to come from what is given: with its default code it knew
 after as long little of what was asked for (R2 below 0, styles right in 0.38 of pictures at 64 x 64, seed 0): the code
@@ -10,6 +10,7 @@ claim is the same on a slower machine.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,33 +32,45 @@ SIZE, LATENT = 32, 4
 STEPS = 2500
 N = 5000  # portraits; a tenth of them are tested
 SAMPLES = 500
+CLASSES = ("background", "hair_style")  # both given at once
 COARSE = ("yaw", "pitch", "roll", "light", "saturation")  # and read by the oracle with an R2 above 0.9
 
 
-def drawn(given: str, seed: int, quick: bool) -> tuple[Data, Tensor, np.ndarray]:
+@functools.cache
+def drawn(given: tuple[str, ...], seed: int, quick: bool) -> tuple[Data, Tensor, np.ndarray]:
     """Portraits that a VAE draws for what test items show; those items' rows."""
     data = load_data("portraits", size=SIZE, n=N)
-    run = trained(SYSTEM, data, seed=seed, quick=quick, steps=STEPS, given=(given,), latent=LATENT)
+    run = trained(SYSTEM, data, seed=seed, quick=quick, steps=STEPS, given=given, latent=LATENT)
     system: Any = run.system
     rows = np.arange(min(SAMPLES, len(data.test)))
-    asked = data.test.gather(rows, [given])
+    asked = data.test.gather(rows, given)
     images = system.sample(len(rows), given=asked, generator=torch.Generator().manual_seed(seed))
     return data, F.interpolate(images, scale_factor=2, mode="bilinear"), rows
 
 
-def of_a_class(seed: int, quick: bool) -> Measured:
+def of_a_backdrop(seed: int, quick: bool) -> Measured:
+    """Share of pictures whose backdrop the oracle reads as the colour that was asked for."""
+    return Measured(_right("background", seed, quick)[0].double().mean().item(), 0.9)
+
+
+def of_a_style(seed: int, quick: bool) -> Measured:
     """Share of pictures with enough hair to tell whose hair the oracle reads as the style that was asked for."""
-    data, images, rows = drawn("hair_style", seed, quick)
-    asked = data.test.gather(rows, ["hair_style"])["hair_style"]
+    right, images = _right("hair_style", seed, quick)
     judge = oracle("portraits", 2 * SIZE)
-    read = judge.log_probs(images)["hair_style"].argmax(1)
     told = SHOWN["portraits"]["hair_style"].rows(judge.world, judge.factors(images), judge.stencil(images))
-    return Measured((read == asked)[told].double().mean().item(), 0.9, {"told": told.double().mean().item()})
+    return Measured(right[told].double().mean().item(), 0.9, {"told": told.double().mean().item()})
+
+
+def _right(name: str, seed: int, quick: bool) -> tuple[Tensor, Tensor]:
+    """Of which pictures the oracle reads what was asked for (n,), of those drawn for both classes; and the pictures."""
+    data, images, rows = drawn(CLASSES, seed, quick)
+    read = oracle("portraits", 2 * SIZE).log_probs(images)[name].argmax(1)
+    return read == data.test.gather(rows, [name])[name], images
 
 
 def of_a_vector(seed: int, quick: bool) -> Measured:
     """Mean over factors of R2 between what was asked for and what the oracle reads."""
-    data, images, rows = drawn("factors", seed, quick)
+    data, images, rows = drawn(("factors",), seed, quick)
     scores = _scores(data.test.gather(rows, COARSE), oracle("portraits", 2 * SIZE).factors(images))
     return Measured(sum(scores.values()) / len(scores), 0.8, scores)
 
@@ -72,14 +85,24 @@ def _scores(asked: Mapping[str, Tensor], read: Mapping[str, Tensor]) -> dict[str
 
 CLAIMS = (
     Claim(
-        "conditional-portraits.class",
-        "a system conditioned on a class draws it",
-        f"share of {SAMPLES} portraits with hair that an oracle reads as the style asked for; VAE, {STEPS} steps",
+        "conditional-portraits.backdrop",
+        "a system conditioned on classes draws the backdrop that is asked for",
+        f"share of {SAMPLES} portraits whose backdrop an oracle reads as the one asked for; VAE, {STEPS} steps",
         "0.9",
         bar=0.0,
         better="higher",
         seconds=600,
-        measure=of_a_class,
+        measure=of_a_backdrop,
+    ),
+    Claim(
+        "conditional-portraits.style",
+        "a system conditioned on classes draws the style of hair that is asked for",
+        f"share of {SAMPLES} portraits with hair that an oracle reads as the style asked for; the same VAE",
+        "0.9",
+        bar=0.0,
+        better="higher",
+        seconds=10,
+        measure=of_a_style,
     ),
     Claim(
         "conditional-portraits.vector",
