@@ -37,9 +37,8 @@ HIDDEN = 128  # features of a picture
 LOOKED = 64  # features of a crop
 CLOSE = 2 / 5  # of the picture's side that a crop shows
 CLOSE_WIDTHS = (24, 32, 48)
-VIEWS = tuple(
-    (across, down) for across in (-1, 0, 1) for down in (-1, 0, 1)
-)  # pixels to the right and down that views are moved by
+# Pixels to the right and down that views are moved by.
+VIEWS = tuple((across, down) for across in (-1, 0, 1) for down in (-1, 0, 1))
 SHARP = 40  # channels that classes are read from
 UNFOLDED, THIN = 16, 24  # channels at the full size: features, and what classes of thin things are read from
 
