@@ -9,7 +9,7 @@ from daedal.claims.claim import Claim, Measured
 from daedal.claims.setting import QUICK, digits
 from daedal.evaluate.compare import compare
 
-SECONDS = 90.0  # 45 were too few for pixelcnn and ddpm on cores half as fast as the reference
+SECONDS = 150.0  # in 90 ddpm and pixelcnn drew .90 to .93 as asked, by the luck of the seed and the load
 SYSTEMS = ("vae", "pixelcnn", "realnvp", "gan", "wgan-gp", "ddpm")
 
 
@@ -29,11 +29,11 @@ CLAIMS = (
     Claim(
         "conditional-digits.accuracy",
         "a conditional model draws what it is given",
-        "least class accuracy of samples over six systems, 90 s of training each",
+        "least class accuracy of samples over six systems, 150 s of training each",
         "0.9",
         bar=0.0,
         better="higher",
-        seconds=620,
+        seconds=980,
         measure=accuracy,
     ),
 )
