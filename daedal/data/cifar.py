@@ -4,6 +4,7 @@ A binary batch is records of one byte of label and 3072 of pixels (red, green, b
 a program that could do anything; so it is read by an unpickler in which no name has a meaning but those that arrays
 are made of, and each of these means a small maker of ours. It can build arrays of numbers, strings, bytes, numbers,
 lists, tuples and dicts, and cannot import or call anything else. This is the one place in Daedal that reads a pickle.
+It is Python's unpickler and not the one in C, of which a key that is nested deeply enough overflows the stack.
 
 Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
 
@@ -23,7 +24,7 @@ import pickletools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -37,6 +38,8 @@ NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
 AGAIN = "get the file again"
+
+Encode = Callable[..., bytes]
 
 
 def read_cifar10(folder: Path) -> tuple[dict[str, Column], int]:
@@ -161,15 +164,15 @@ class _Maker:
 class _Array:
     """An array in the making: the pickle gives it its state after it has made it."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_encoded", "value")
 
-    def __init__(self) -> None:
+    def __init__(self, encoded: Encode) -> None:
+        self._encoded = encoded
         self.value: np.ndarray | None = None
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, raw = state
-        raw = raw.encode("latin-1") if isinstance(raw, str) else raw
-        self.value = _array(raw, dtype, shape, "F" if fortran else "C")
+        self.value = _array(self._encoded(raw) if isinstance(raw, str) else raw, dtype, shape, "F" if fortran else "C")
 
 
 class _DType:
@@ -193,32 +196,75 @@ class _DType:
 def _array(raw: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     if not isinstance(dtype, _DType) or not isinstance(raw, (bytes, bytearray)):
         raise DataError("it holds an array of something other than numbers; do not trust the file.")
-    return np.frombuffer(bytes(raw), dtype.dtype()).reshape(shape, order="F" if _text(order) == "F" else "C")
+    return np.frombuffer(raw, dtype.dtype()).reshape(shape, order="F" if _text(order) == "F" else "C")
 
 
-def _bytes(text: Any = "", encoding: Any = "latin-1") -> bytes:
-    """How Python 3 writes bytes in protocol 2: as a text that is to be encoded."""
-    return _text(text).encode("latin-1")
+def _encoder() -> Encode:
+    """How Python 3 writes bytes in protocol 2: as a text to encode. Of a text asked for again there is no copy."""
+    known: dict[str, bytes] = {}
+
+    def encode(text: Any = "", *_: Any) -> bytes:
+        if not isinstance(text, str):
+            return text if isinstance(text, bytes) else b"?"
+        if text not in known:
+            known[text] = text.encode("latin-1")
+        return known[text]
+
+    return encode
 
 
-_MAKERS: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"), lambda *_: _Array()),
-    **dict.fromkeys(("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"), _array),
-    "numpy.ndarray": lambda *_: _Array(),
-    "numpy.dtype": _DType,
-    "_codecs.encode": _bytes,
-    "__builtin__.bytes": lambda *_: b"",
-}
+def _makers() -> dict[str, Callable[..., Any]]:
+    """What names mean in one pickle."""
+    encoded = _encoder()
+
+    def array(*_: Any) -> _Array:
+        return _Array(encoded)
+
+    return {
+        **dict.fromkeys(("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"), array),
+        **dict.fromkeys(("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"), _array),
+        "numpy.ndarray": array,
+        "numpy.dtype": _DType,
+        "_codecs.encode": encoded,
+        "__builtin__.bytes": lambda *_: b"",
+    }
 
 
-class _Restricted(pickle.Unpickler):
+class _Restricted(pickle._Unpickler):  # type: ignore[name-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+
+    def __init__(self, file: io.BytesIO, **options: Any):
+        super().__init__(file, **options)
+        self._makers = _makers()
+
     def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
-        if full not in _MAKERS:
+        if full not in self._makers:
             raise DataError(
                 f"it names {printable(full)[:80]}, which no batch of CIFAR-10 needs; do not trust the file."
             )
-        return _Maker(_MAKERS[full])
+        return _Maker(self._makers[full])
+
+
+def _with_plain_keys(load: Callable[[Any], None], keys: Callable[[list[Any]], list[Any]]) -> Callable[[Any], None]:
+    """A step of the unpickler that hashes, only of what is safe to hash: a tuple may be nested without end."""
+
+    def checked(self: Any) -> None:
+        if not all(isinstance(key, (str, bytes, int, float, type(None))) for key in keys(self.stack)):
+            raise DataError("it has a key that is no text or number, which no batch of CIFAR-10 needs.")
+        load(self)
+
+    return checked
+
+
+for _opcode, _keys in {
+    pickle.SETITEM: lambda stack: stack[-2:-1],
+    pickle.SETITEMS: lambda stack: stack[::2],  # the stack begins anew at each mark
+    pickle.DICT: lambda stack: stack[::2],
+    pickle.ADDITEMS: lambda stack: stack,
+    pickle.FROZENSET: lambda stack: stack,
+}.items():
+    _Restricted.dispatch[_opcode[0]] = _with_plain_keys(_Restricted.dispatch[_opcode[0]], _keys)
 
 
 def _finished(value: Any) -> Any:

@@ -127,6 +127,23 @@ def test_nothing_in_a_pickle_runs(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
+def test_a_key_nested_without_end_does_not_overflow_the_stack():
+    nested = b")" + b"\x85" * 200_000
+    for data in (b"}" + nested + b"K\x01s.", b"}(" + nested + b"K\x01u.", b"(" + nested + b"K\x01d."):
+        with pytest.raises(DataError, match="key that is no text or number"):
+            restricted_loads(b"\x80\x02" + data)
+    for data in (b"\x8f(" + nested + b"\x90.", b"(" + nested + b"\x91."):  # sets
+        with pytest.raises(DataError, match="key that is no text or number"):
+            restricted_loads(b"\x80\x04" + data)
+
+
+def test_a_text_is_encoded_once_however_often_a_pickle_asks():
+    name = b"c_codecs\nencode\nq\x00X" + struct.pack("<I", 1 << 16) + b"a" * (1 << 16) + b"q\x01\x85R"
+    first, *others = restricted_loads(b"\x80\x02](" + name + b"h\x00h\x01\x85R" * 50 + b"e.")
+    assert first == b"a" * (1 << 16)
+    assert all(other is first for other in others)
+
+
 def test_a_few_bytes_cannot_reserve_gigabytes():
     for data in (
         b"Nr\xff\xff\xff\x7f.",
