@@ -51,7 +51,7 @@ def list_zip(path: Path) -> Listing:
     for member in members:
         _check_member(path, member)
         name = member.filename
-        if any(is_hidden(part) for part in _parts(name)):
+        if any(map(is_hidden, inner(name).split("/"))):
             continue
         if suffix(name) not in IMAGE_SUFFIXES:
             others.append(name)
@@ -68,6 +68,15 @@ def _shown(path: Path) -> str:
 
 def _parts(name: str) -> list[str]:
     return re.split(r"[/\\]", name)
+
+
+def inner(name: str) -> str:
+    """Where a member lies in its zip, whichever program has written its name.
+
+    >>> inner("./cats/1.png"), inner("cats\\\\1.png")
+    ('cats/1.png', 'cats/1.png')
+    """
+    return "/".join(part for part in _parts(name) if part not in ("", "."))
 
 
 def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ class Request(NamedTuple):
 
 def decode_all(request: Request, draft: Draft) -> dict[str, Any]:
     """Fill a cache entry with `values` (n, c, h, w), their `digests` and which files were `kept`; the notes of it.
+
+    `contents` are the digests of the items by themselves: a file that widens all others leaves them as they were.
 
     Raises DataError that lists the bad files (unless they are left out), or the sizes where they are several.
     """
@@ -98,13 +100,19 @@ def _settle(request: Request, draft: Draft, layout: Layout, outcomes: Sequence[O
     kept = np.array([i for i, outcome in enumerate(outcomes) if not outcome.reason], np.int64)
     _close_up(draft.file(VALUES), kept, layout)
     draft.add(VALUES, layout.dtype, (len(kept), *layout.shape))
-    draft.put("digests", np.frombuffer(bytes.fromhex("".join(o.digest for o in good)), np.uint8).reshape(-1, 32))
+    draft.put("digests", _digests(o.digest for o in good))
+    draft.put("contents", _digests(o.content for o in good))
     draft.put("kept", kept)
     return {
         "problems": problems,
         "sizes": _count([f"{height}x{width}" for height, width in (o.size for o in good)]),
         "modes": _count([outcome.mode for outcome in good]),
     }
+
+
+def _digests(hexadecimal: Iterable[str]) -> np.ndarray:
+    """(n, 32) bytes."""
+    return np.frombuffer(bytes.fromhex("".join(hexadecimal)), np.uint8).reshape(-1, 32)
 
 
 def _pairs(request: Request, outcomes: Sequence[Outcome]) -> Iterator[tuple[Found, Outcome]]:

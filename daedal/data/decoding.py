@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from daedal.data.images import BadImage, How, decode, decoder_warnings, deepen, widen
+from daedal.data.images import BadImage, How, decode, decoder_warnings, deepen, shallow, widen
 from daedal.data.names import printable
 from daedal.errors import DataError
 
@@ -60,7 +60,7 @@ class Layout(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one file: why it is bad or '', what it was, and its digest, '' if it did not fit."""
+    """What became of one file: why it is bad or '', what it was, and its digests, '' if it did not fit."""
 
     reason: str
     channels: int = 0
@@ -68,7 +68,8 @@ class Outcome(NamedTuple):
     shape: tuple[int, int] = (0, 0)  # height, width decoded
     size: tuple[int, int] = (0, 0)  # height, width in the file
     mode: str = ""
-    digest: str = ""
+    digest: str = ""  # of the levels as they were placed
+    content: str = ""  # of the levels by themselves, whatever the other files are
 
 
 class Job(NamedTuple):
@@ -127,14 +128,22 @@ def decode_share(read: Read, job: Job, file: BinaryIO, first: int, names: Sequen
     share = np.zeros((len(names), *layout.shape), layout.dtype)
     for item, name in zip(share, names, strict=True):
         outcome, levels = examine(read, name, job.how)
-        placed = None if levels is None else layout.place(levels)
-        if placed is not None:
+        if levels is not None and (placed := layout.place(levels)) is not None:
             item[...] = placed
-            outcome = outcome._replace(digest=hashlib.sha256(item.data).hexdigest())
+            digest = hashlib.sha256(item.data).hexdigest()
+            outcome = outcome._replace(digest=digest, content=_content(levels, layout) or digest)
         outcomes.append(outcome)
     file.seek(first * layout.bytes)
     write_whole(file, share)
     return outcomes
+
+
+def _content(levels: np.ndarray, layout: Layout) -> str:
+    """The digest of levels with no more bits than they need, or '' where those are as the layout has them."""
+    levels = shallow(levels)
+    if (levels.shape, levels.dtype) == (layout.shape, layout.dtype):
+        return ""
+    return hashlib.sha256(levels.tobytes()).hexdigest()
 
 
 def write_whole(file: BinaryIO, values: np.ndarray) -> None:

@@ -24,7 +24,7 @@ import PIL
 import torch
 from torch import Tensor
 
-from daedal.data.archives import MAX_BYTES, Found, Listing, list_zip
+from daedal.data.archives import MAX_BYTES, Found, Listing, inner, list_zip
 from daedal.data.base import Column, Data, Split
 from daedal.data.cache import VALUES, Draft, Entry, cached
 from daedal.data.decoded import Request, decode_all
@@ -35,6 +35,7 @@ from daedal.data.splits import choose, choose_both, hashed_split
 from daedal.errors import DataError
 from daedal.spaces import Images, Labels
 
+RULES = 2  # of decoding: entries of the cache that were made by others are made anew
 TRAIN, TEST, VALIDATION = ("train", "training"), ("test", "testing"), ("val", "valid", "validation")
 
 
@@ -62,7 +63,8 @@ def load_images(
     )
     root = Path(path).expanduser().absolute()
     listing = list_images(root)
-    places = arrange([found.name for found in listing.images])
+    names = [found.name for found in listing.images]
+    places = arrange([inner(name) for name in names] if root.is_file() else names)
     chosen = _choose(places, len(listing.images), options)
     entry = _decoded(root, listing, chosen, options)
     return _assemble(root, places, chosen[entry.arrays["kept"]], entry, options)
@@ -157,10 +159,10 @@ def arrange(names: Sequence[str]) -> Places:
     >>> arrange(["set/train/1.png", "set/val/1.png"]).splits
     ['train', 'test']
     """
-    paths = _without_shared([name.replace("\\", "/").split("/")[:-1] for name in names])
+    paths = _without_shared([name.split("/")[:-1] for name in names])
     splits = _published([path[0].lower() if path else "" for path in paths])
     if splits is not None:
-        paths = [path[1:] for path in paths]
+        paths = _without_shared([path[1:] for path in paths])
     if not all(paths):
         return Places(None, None, splits)
     labels = [printable(path[0]) for path in paths]
@@ -211,7 +213,7 @@ def _decoded(root: Path, listing: Listing, chosen: np.ndarray, options: Options)
 
     state = root.stat() if root.is_file() else None
     contents = hashlib.sha256(json.dumps([files, listing.problems]).encode()).hexdigest()
-    key = [str(root), state and [state.st_size, state.st_mtime_ns], PIL.__version__, how, contents]
+    key = [RULES, str(root), state and [state.st_size, state.st_mtime_ns], PIL.__version__, how, contents]
     return cached("images", key, build, accept)
 
 
@@ -240,7 +242,7 @@ def _assemble(root: Path, places: Places, rows: np.ndarray, entry: Entry, option
 
 def _split(root: Path, places: Places, rows: np.ndarray, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     if places.splits is None:
-        return hashed_split([digest.tobytes() for digest in entry.arrays["digests"]])
+        return hashed_split([digest.tobytes() for digest in entry.arrays["contents"]])
     splits = np.array(places.splits)[rows]
     train, test = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
     if not len(train) or not len(test):

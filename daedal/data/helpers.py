@@ -74,8 +74,8 @@ def _helper(job: Job) -> Iterator[Decode]:
             nonlocal first_line
             line, first_line = first_line, ""
             return [
-                Outcome(reason, channels, bits, tuple(shape), tuple(size), mode, digest)
-                for reason, channels, bits, shape, size, mode, digest in ask(line + json.dumps(share))
+                Outcome(reason, channels, bits, tuple(shape), tuple(size), *rest)
+                for reason, channels, bits, shape, size, *rest in ask(line + json.dumps(share))
             ]
 
         yield decode

@@ -5,7 +5,7 @@
 | bilevel, grey | one channel, 0 .. 255 |
 | colour, palette, CMYK, YCbCr | three channels; one where red, green and blue are equal everywhere |
 | 16-bit grey, 32-bit integers within 16 bits, floats within [0, 1] | one channel, 0 .. 65535, also when resized |
-| alpha in any form | laid over the background; kept where four channels are asked for |
+| alpha in any form | laid over the background; kept where four channels are asked for (but not of 16-bit grey) |
 | an EXIF orientation | the upright image |
 
 Colour of 16 bits a channel is read as 8 bits (Pillow has no such mode) and colour profiles are not applied. Of an
@@ -30,7 +30,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import Image, ImageChops, ImageColor
+from PIL.PngImagePlugin import PngImageFile
 
 Image.preinit()  # the common plugins; Pillow loads the others when a file needs one
 # Read by Pillow itself, common ones first; others (EPS, WMF) start programs or have no place here.
@@ -105,13 +106,14 @@ def _load(data: bytes, how: How) -> tuple[Image.Image, tuple[int, int], str, tup
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise Image.DecompressionBombError
-    mode, (width, height) = image.mode, image.size
+    mode, (width, height), raw = image.mode, image.size, _raw_mode(image)
     extent: tuple[float, float] | None = None
     if how.size is not None and image.format in ("JPEG", "MPO"):
         side = 2 * max(how.size)
         if min(image.size) >= 2 * side and (drafted := image.draft(None, (side, side))):  # drafts halve, at least
             extent = drafted[1][2], drafted[1][3]
     image.load()
+    _mend(image, raw)
     turn = _UPRIGHT.get(_orientation(image))
     if turn is not None:
         image = image.transpose(turn)
@@ -121,6 +123,25 @@ def _load(data: bytes, how: How) -> tuple[Image.Image, tuple[int, int], str, tup
     if turn is not None and turn >= Image.Transpose.ROTATE_90 and turn != Image.Transpose.ROTATE_180:
         width, height, extent = height, width, (extent[1], extent[0])
     return image, (height, width), mode, extent
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How a PNG's pixels are stored, such as 'L;2' for grey of 2 bits; '' for other files."""
+    tiles = image.tile if isinstance(image, PngImageFile) else []
+    return str(tiles[0][3]) if tiles else ""
+
+
+def _mend(image: Image.Image, raw: str) -> None:
+    """What Pillow leaves undone: the level or colour that is transparent has the depth of a PNG's file, and not that of
+    the image; and every CMYK JPEG is taken for one of Adobe's, which are inverted.
+    """
+    clear = image.info.get("transparency")
+    if image.mode == "L" and isinstance(clear, int) and raw in ("L;2", "L;4"):
+        image.info["transparency"] = clear * (85 if raw == "L;2" else 17)
+    elif image.mode == "RGB" and isinstance(clear, tuple) and raw == "RGB;16B":
+        image.info["transparency"] = tuple(level >> 8 for level in clear)
+    elif image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        image.paste(ImageChops.invert(image))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -136,7 +157,7 @@ def _orientation(image: Image.Image) -> int:
 def _plain(image: Image.Image, how: How) -> Image.Image:
     """The image in mode L, RGB, RGBA, or F with values 0 .. 65535 for what has more than 8 bits."""
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_deep(image))
+        return Image.fromarray(_deep(image, how))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if how.channels != 4:
@@ -145,8 +166,8 @@ def _plain(image: Image.Image, how: How) -> Image.Image:
     return image if image.mode == wanted else image.convert(wanted)
 
 
-def _deep(image: Image.Image) -> np.ndarray:
-    """float32 (h, w) within 0 .. 65535 of a 16-bit, 32-bit or float image."""
+def _deep(image: Image.Image, how: How) -> np.ndarray:
+    """float32 (h, w) within 0 .. 65535 of a 16-bit, 32-bit or float image; a transparent level is the background's."""
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
     if image.mode == "F":
@@ -155,6 +176,9 @@ def _deep(image: Image.Image) -> np.ndarray:
         return values * np.float32(65535)
     if low < 0 or high > 65535:
         raise BadImage("integer values outside 0 .. 65535; save it with 8 or 16 bits")
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        values = np.where(values == clear, 257 * _tone(how).astype(np.int64), values)
     return values.astype(np.float32)
 
 
@@ -216,13 +240,18 @@ def _equal(channels: np.ndarray) -> bool:
     return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
+def _tone(how: How) -> np.ndarray:
+    """The background in grey: (1, 1)."""
+    return np.asarray(Image.new("RGB", (1, 1), how.background).convert("L"))
+
+
 def _pad(levels: np.ndarray, how: How) -> np.ndarray:
     """Levels in the middle of a canvas of the background, transparent where there is alpha."""
     assert how.size is not None
     (height, width), (tall, wide) = levels.shape[1:], how.size
     margin = np.array(how.background, np.uint8)[:, None, None]
     if len(levels) == 1 and how.channels == 1:
-        margin = np.asarray(Image.new("RGB", (1, 1), how.background).convert("L"))[None]
+        margin = _tone(how)[None]
     elif len(levels) == 4:
         margin = np.concatenate([margin, np.zeros((1, 1, 1), np.uint8)])
     elif len(levels) == 1:
@@ -243,6 +272,13 @@ def widen(levels: np.ndarray, channels: int) -> np.ndarray:
     if channels == 3:
         return colours
     return np.concatenate([colours, np.full_like(colours[:1], np.iinfo(levels.dtype).max)])
+
+
+def shallow(levels: np.ndarray) -> np.ndarray:
+    """Levels with 8 bits where these hold them all: what `deepen` makes deep again."""
+    if levels.dtype == np.uint8 or (levels % 257).any():
+        return levels
+    return (levels // 257).astype(np.uint8)
 
 
 def deepen(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:

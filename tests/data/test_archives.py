@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from daedal.data import archives
-from daedal.data.archives import list_zip
+from daedal.data.archives import inner, list_zip
 from daedal.errors import DataError
 
 
@@ -26,6 +26,12 @@ def test_images_are_listed_in_order_and_others_passed_over(tmp_path):
     listing = list_zip(path)
     assert [(found.name, found.size) for found in listing.images] == [("a/1.jpg", 2), ("b/2.PNG", 1)]
     assert listing.others == ["note.txt"]
+
+
+def test_names_as_programs_write_them(tmp_path):
+    path = zipped(tmp_path / "a.zip", {"./cats/1.png": b"x", "dogs\\2.png": b"x", "./.hidden/3.png": b"x", "./": b""})
+    listing = list_zip(path)
+    assert sorted(inner(found.name) for found in listing.images) == ["cats/1.png", "dogs/2.png"]
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,25 @@ def test_the_split_is_by_content_and_keeps_duplicates_together(photos):
     assert not content["a"] & content["b"]
 
 
+@pytest.mark.parametrize("other", [pixels(99), np.arange(48, dtype=np.uint16).reshape(6, 8)])
+def test_a_file_that_widens_all_others_moves_none_of_them(tmp_path, other):
+    for k in range(60):
+        put(tmp_path / "grey", f"{k:02d}.png", pixels(k, (6, 8)))
+    before = load_images(tmp_path / "grey")
+    put(tmp_path / "grey", "zz.png", other)
+    after = load_images(tmp_path / "grey")
+    assert values(after)[0].nbytes > values(before)[0].nbytes
+    assert [row for row in after.test.rows if row < 60] == before.test.rows.tolist()
+
+
+def test_equal_images_of_8_and_16_bits_are_on_one_side(tmp_path):
+    for k in range(20):
+        put(tmp_path / "grey", f"{k:02d}a.png", pixels(k, (6, 8)))
+        put(tmp_path / "grey", f"{k:02d}b.png", pixels(k, (6, 8)).astype(np.uint16) * 257)
+    data = load_images(tmp_path / "grey")
+    assert {row // 2 for row in data.train.rows}.isdisjoint(row // 2 for row in data.test.rows)
+
+
 def test_class_folders_become_labels_in_order_of_names(tmp_path):
     for k, name in enumerate(["zebra/1.png", "ant/deep/er/1.png", "zebra/x/2.png", "bee/1.png"]):
         put(tmp_path / "zoo", name, pixels(k))
@@ -100,6 +119,8 @@ def test_classes_are_those_of_the_whole_folder_however_few_items_are_taken(tmp_p
         (["train/1.png", "plane/1.png"], ["train", "plane"], None),
         (["val/1.png", "test/1.png"], ["val", "test"], None),
         (["train/a/1.png", "train/b/1.png", "test/1.png"], None, ["train", "train", "test"]),
+        (["train/images/a/1.png", "test/images/b/1.png"], ["a", "b"], ["train", "test"]),
+        (["AC\\DC/1.png", "AC\\ME/1.png"], ["AC\\DC", "AC\\ME"], None),
     ],
 )
 def test_what_folders_say(names, labels, splits):

@@ -1,6 +1,8 @@
 """One image file to levels: every mode, depth, orientation and fit, against values written down or another path."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -66,6 +68,51 @@ def test_cmyk_becomes_rgb():
     assert levels(image, "TIFF").tolist() == [[[255, 0, 0]], [[0, 0, 0]], [[0, 255, 0]]]
     jpeg = levels(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=100).astype(int)
     assert abs(jpeg - np.array([255, 0, 0])[:, None, None]).max() <= 2
+
+
+def without_adobes_marker(jpeg):
+    """The same file without its segment APP14: then 255 is full ink, as the standard has it, and not none."""
+    out, at = jpeg[:2], 2
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        out, at = out if jpeg[at + 1] == 0xEE else out + jpeg[at:end], end
+    return out + jpeg[at:]
+
+
+def test_cmyk_that_is_not_inverted_is_known_by_the_lack_of_adobes_marker():
+    inverted = Image.new("CMYK", (16, 16), (255, 0, 0, 255))  # written as (0, 255, 255, 0): red
+    jpeg = without_adobes_marker(encoded(inverted, "JPEG", quality=100))
+    assert b"Adobe" not in jpeg
+    assert abs(decode(jpeg, How()).levels - np.array([255, 0, 0])[:, None, None]).max() <= 2
+
+
+def png(width, depth, kind, row, clear):
+    """One row of pixels as the PNG standard has them, of which the value `clear` is transparent."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, depth, kind, 0, 0, 0))
+    body = chunk(b"tRNS", clear) + chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + body
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (png(2, 1, 0, bytes([0b01000000]), struct.pack(">H", 0)), [[[255, 255]]]),
+        (png(4, 2, 0, bytes([0b00011011]), struct.pack(">H", 1)), [[[0, 255, 170, 255]]]),
+        (png(3, 4, 0, bytes([0x01, 0x20]), struct.pack(">H", 1)), [[[0, 255, 34]]]),
+        (png(2, 8, 0, bytes([7, 9]), struct.pack(">H", 7)), [[[255, 9]]]),
+        (png(2, 16, 0, struct.pack(">2H", 0x1234, 0x3412), struct.pack(">H", 0x1234)), [[[65535, 0x3412]]]),
+        (
+            png(2, 16, 2, struct.pack(">6H", *[0x1234] * 3, 0x3412, 0x3434, 0x3536), struct.pack(">3H", *[0x1234] * 3)),
+            [[[255, 0x34]], [[255, 0x34]], [[255, 0x35]]],
+        ),
+    ],
+)
+def test_a_transparent_level_of_any_depth(file, expected):
+    assert decode(file, How()).levels.tolist() == expected
 
 
 @pytest.mark.parametrize(("background", "expected"), [("white", [255, 128, 127]), ("#0000ff", [127, 0, 127])])
