@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from daedal.cli.answer import Answer, console, give, only_answers, write_json
 from daedal.cli.failure import message_of, status_of, type_of
+from daedal.data.names import printable
 from daedal.evaluate.process import sigterm_raises
 
 YES = ("true", "t", "yes", "y", "1")  # the parser's words
@@ -55,7 +56,7 @@ def _answer(tokens: list[str]) -> Answer | None:
 def _complain(error: BaseException, out: IO[str], as_json: bool) -> int:
     message = message_of(error)
     with contextlib.suppress(BrokenPipeError):
-        print(f"daedal: {message}", file=sys.stderr)
+        print(f"daedal: {printable(message)}", file=sys.stderr)
         if as_json and not _rank():
             write_json({"error": {"type": type_of(error), "message": message}}, out)
     return status_of(error)
@@ -66,7 +67,7 @@ def _plain_warnings() -> Iterator[None]:
     """Warnings are for people here: what they say, without the line of source that says it."""
 
     def show(message: Any, category: type, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-        print(f"daedal: {message}", file=sys.stderr)
+        print(f"daedal: {printable(str(message))}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin
+from daedal.data.names import printable
 from daedal.declare import PositiveInt, Seed
 from daedal.errors import UsageError
 from daedal.systems.catalogue import UnknownSystem, find
@@ -219,7 +220,7 @@ def data(source: str, *, out: str | None = None, reading: dict[str, Any] | None 
         if sheet is not None:
             console.print(f"sheet: {sheet}", markup=False, soft_wrap=True)
         if refused:
-            print(f"daedal: {record['error']['message']}", file=sys.stderr)
+            print(f"daedal: {printable(record['error']['message'])}", file=sys.stderr)
 
     return Answer(record, show, 2 if refused else 0)
 

@@ -8,7 +8,7 @@ What an array is follows from its shape and dtype, by these rules:
 | (n, h, w) | `Images` of one channel |
 | (n, h, w, c) or (n, c, h, w), c of 1, 3 or 4 | `Images`; where both fit, the channels are last (a tensor's: first) |
 | images of uint8, uint16, bool | 256, 65,536 or 2 levels |
-| images of float | 65,536 levels, from [-1, 1] if any value is negative, else from [0, 1] |
+| images of float | 65,536 levels, from [-1, 1] if any value is negative (beyond rounding), else from [0, 1] |
 | (n,) named `y`, `label`, `target` or `class`; beside `x` also other integers and texts | `Labels` |
 
 In a file of several arrays `x`, `images` or `data` is the field `x`; every other array of the same length is a field
@@ -39,6 +39,8 @@ LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class", "classes")
 CLASS_NAMES = ("names", "label_names", "class_names")
 PUBLISHED = ("x_train", "y_train", "x_test", "y_test")
 CHANNELS = (1, 3, 4)
+ROUNDING = 1e-6  # by which floats may miss the range that is meant
+MOST_WHOLE = 1 << 53  # from where on floats are not all whole numbers
 
 Columns = dict[str, Column]
 
@@ -97,13 +99,15 @@ def published(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], 
             raise DataError(f"'{field}_train' and '{field}_test' must hold items of one shape; make them equal.")
         if len(parts) == 2:
             joined[field] = np.concatenate(parts)
+        elif parts:
+            raise DataError(f"of '{field}_train' and '{field}_test' one is missing; give both, or neither.")
     return joined, len(arrays["x_train"])
 
 
 def as_columns(arrays: Mapping[str, np.ndarray], source: str) -> Columns:
     """Columns of arrays that `named` has named. Raises DataError for what has no place in a data set."""
     arrays = dict(arrays)
-    names = _class_names(arrays)
+    names = _class_names(arrays, source)
     return {field: _column(values, field, source, names) for field, values in arrays.items()}
 
 
@@ -159,10 +163,13 @@ def _renamed(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndar
     return {"x": renamed.pop("x"), **renamed}
 
 
-def _class_names(arrays: dict[str, np.ndarray]) -> tuple[str, ...] | None:
+def _class_names(arrays: dict[str, np.ndarray], source: str) -> tuple[str, ...] | None:
     for name in CLASS_NAMES:
         if name in arrays and arrays[name].ndim == 1 and arrays[name].dtype.kind in "US":
-            return tuple(_text(value) for value in arrays.pop(name))
+            names = tuple(_text(value) for value in arrays.pop(name))
+            if len(set(names)) < len(names):
+                raise DataError(f"{source}: '{name}' names two classes alike; give each a name of its own.")
+            return names
     return None
 
 
@@ -186,7 +193,7 @@ def labels(values: np.ndarray, what: str, names: tuple[str, ...] | None = None) 
     if values.ndim != 1:
         raise DataError(f"{what} must have one class an item, shape (n,); got shape {values.shape}.")
     if values.dtype.kind == "f":
-        if (bad := np.flatnonzero(values % 1 != 0)).size:
+        if (bad := np.flatnonzero((values % 1 != 0) | (abs(values) >= MOST_WHOLE))).size:
             raise DataError(f"{what} has {values[bad[0]]}, which is no class; use integers, or name it otherwise.")
         values = values.astype(np.int64)
     found, index = np.unique(values, return_inverse=True)
@@ -233,8 +240,8 @@ def _channels_first(values: np.ndarray, what: str) -> np.ndarray:
 def _levels(values: np.ndarray, what: str) -> np.ndarray:
     """uint16 levels of floats in [0, 1], or in [-1, 1] if any is negative."""
     low, high = float(values.min()), float(values.max())
-    if low < -1 - 1e-6 or high > 1 + 1e-6:
+    if low < -1 - ROUNDING or high > 1 + ROUNDING:
         raise DataError(f"{what} must be in [0, 1] or [-1, 1] as floats; got [{low:.4g}, {high:.4g}] (rescale it).")
     unit = values.astype(np.promote_types(values.dtype, np.float32))
-    unit = (unit + 1) / 2 if low < 0 else unit
+    unit = (unit + 1) / 2 if low < -ROUNDING else unit
     return np.rint(unit.clip(0, 1) * 65535).astype(np.uint16)

@@ -62,7 +62,7 @@ class Description:
 
         table = Table.grid(padding=(0, 2))
         for word, meaning in self._lines():
-            table.add_row(Text(word, "bold"), Text(meaning))
+            table.add_row(Text(printable(word), "bold"), Text(printable(meaning)))
         problems = [Text("  " + problem, "red") for problem in self._problem_lines()]
         return Group(table, *problems)
 
@@ -76,7 +76,7 @@ class Description:
 
     def _lines(self) -> list[tuple[str, str]]:
         """Words and what they mean here, those that have nothing to say left out."""
-        lines = [("data", printable(self.name)), ("items", self._items())]
+        lines = [("data", self.name), ("items", self._items())]
         lines += [(f"domain {name}", words) for name, words in self.domains.items()]
         lines += [(f"field {name}", _space(space, self.ranges.get(name))) for name, space in self.fields.items()]
         lines += [(f"sentences of {name}", _sentences(facts)) for name, facts in self.texts.items()]
@@ -89,7 +89,7 @@ class Description:
             lines.append(("not used", f"{self.unused} images of the published validation split"))
         if self.entropy is not None:
             lines.append(("entropy", f"{self.entropy:.4f} nats"))
-        lines += [(f"credit of {name}", printable(credit)) for name, credit in self.credits.items()]
+        lines += [(f"credit of {name}", credit) for name, credit in self.credits.items()]
         lines.append(("fingerprint", self.fingerprint))
         if self.problems:
             lines.append(("problems", f"{len(self.problems)}; {self.skipped} items are left out:"))

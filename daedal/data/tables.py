@@ -109,7 +109,9 @@ def _labels(texts: list[str], bad: dict[int, str]) -> np.ndarray:
     for kind in (np.int64, np.float64):
         try:
             converted = np.array(good, kind)
-        except (ValueError, OverflowError):
+        except OverflowError:  # numbers that are names, such as those of a catalogue
+            break
+        except ValueError:
             continue
         out = np.zeros(len(texts), kind)
         out[[item for item in range(len(texts)) if item not in bad]] = converted

@@ -239,3 +239,14 @@ def test_a_full_disk_while_resuming_keeps_what_was_saved(daedal, run):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert daedal("train", "--resume", "run", "--steps", 4).status == 0
     assert daedal("sample", "run").status == 0
+
+
+def test_what_strangers_named_does_not_reach_the_terminal_as_it_is(daedal, tmp_path):
+    evil = "\x1b[31mevil"
+    np.savez(tmp_path / "good.npz", x=np.zeros((30, 2)), **{evil: np.arange(30) % 3})
+    np.savez(tmp_path / "bad.npz", x=np.zeros((30, 2)), **{evil: np.arange(5)})
+    (tmp_path / f"{evil}.csv").write_text("a,b\n1,2\n3,x\n4,5\n")
+    for typed in (("good.npz",), ("bad.npz",), (f"{evil}.csv",), (f"toy:{evil}",)):
+        told = daedal("data", *typed)
+        assert "\x1b" not in told.out + told.err
+        assert r"\x1b[31m" in told.out + told.err

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from daedal.data import load_data
+from daedal.data.arrays import as_columns, images
 from daedal.errors import DataError, UsageError
 from daedal.spaces import Images, Labels, Vectors
 
@@ -350,3 +351,20 @@ def test_any_damage_is_a_data_error(tmp_path):
             load_data(path)
         except DataError:
             continue
+
+
+def test_a_negative_rounding_error_does_not_change_the_range():
+    pixels = np.random.default_rng(0).random((20, 8, 8))
+    pixels[0] = -1e-8
+    assert images(pixels, "x").values[0].max() == 0
+
+
+def test_one_side_of_published_labels_is_not_dropped():
+    arrays = {"x_train": np.zeros((4, 2)), "x_test": np.zeros((2, 2)), "y_train": np.zeros(4, int)}
+    with pytest.raises(DataError, match="'y_train' and 'y_test' one is missing"):
+        load_data(arrays)
+
+
+def test_two_classes_of_one_name():
+    with pytest.raises(DataError, match="names two classes alike"):
+        as_columns({"x": np.zeros((4, 2)), "label": np.array([0, 1, 1, 0]), "names": np.array(["a", "a"])}, "table")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from daedal.data import load_data
+from daedal.data.arrays import labels
 from daedal.data.tables import parse
 from daedal.errors import DataError
 from daedal.spaces import Labels, Vectors
@@ -107,3 +108,11 @@ def test_duplicate_lines_stay_on_one_side(tmp_path):
     x = values(data)
     assert not {tuple(v) for v in x[data.train.rows]} & {tuple(v) for v in x[data.test.rows]}
     assert len(data.test) % 3 == 0
+
+
+def test_numbers_too_large_to_tell_apart_are_names():
+    """64-bit floats are whole from 2^53 on, but not each by itself."""
+    arrays, _ = parse(["a,label", "1,10000000000000000001", "2,10000000000000000002", "3,7"], "stars.csv")
+    assert arrays["label"].tolist() == ["10000000000000000001", "10000000000000000002", "7"]
+    with pytest.raises(DataError, match="is no class"):
+        labels(np.array([9007199254740993.0, 1.0]), "'label'")
