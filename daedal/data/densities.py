@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 LOG_TAU = math.log(2 * math.pi)
+FAR = 600.0  # standard deviations, where e^r is still finite
 CHUNK = 4096  # points whose density is computed at a time, which bounds memory
 
 
@@ -126,7 +127,7 @@ class Twisted(Known):
 
     def _log_prob(self, x: Tensor) -> Tensor:
         y = x / self.scale
-        angle = -self.rate * y.norm(dim=1).exp()
+        angle = -self.rate * y.norm(dim=1).clamp(max=FAR).exp()  # further out any angle will do
         c, s = angle.cos(), angle.sin()
         straight = torch.stack([c * y[:, 0] - s * y[:, 1], s * y[:, 0] + c * y[:, 1]], 1)
         return self.base.log_prob(straight) - 2 * math.log(self.scale)

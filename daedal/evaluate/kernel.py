@@ -35,7 +35,7 @@ def kernel_distance(x: Tensor, y: Tensor, weights: Tensor | None = None, subset:
         raise ValueError(f"a kernel distance needs at least 2 items in each set; got {len(x)} and {len(y)}.")
     x, y = x.double(), y.double()
     counts = torch.ones(1, len(x), dtype=torch.float64) if weights is None else weights.double()
-    parts = math.ceil(max(len(x), len(y)) / subset)
+    parts = min(math.ceil(max(len(x), len(y)) / subset), min(len(x), len(y)) // 2)
     pieces = [torch.tensor_split(a, parts, dim) for a, dim in ((x, 0), (y, 0), (counts, 1))]
     each = torch.stack([_discrepancy(*piece) for piece in zip(*pieces, strict=True)])
     return each.mean(0)[0] if weights is None else each.mean(0)

@@ -177,3 +177,7 @@ def test_unknown_toys_are_named():
         load_data("toy:moon")
     with pytest.raises(ValueError, match=r"shape \(n, 2\); got \(3, 3\)"):
         make("moons").log_prob(torch.zeros(3, 3))
+
+
+def test_the_pinwheels_density_far_out_is_zero_and_no_nan():
+    assert make("pinwheel").log_prob(torch.tensor([[5000.0, 0.0], [0.0, -1e6]])).tolist() < [-1e4, -1e4]

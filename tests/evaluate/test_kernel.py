@@ -64,3 +64,10 @@ def test_weights_repeat_rows_but_never_pair_an_item_with_itself():
 def test_one_item_is_refused():
     with pytest.raises(ValueError, match="at least 2 items"):
         kernel_distance(rows(1), rows(5))
+
+
+def test_sets_of_very_different_sizes():
+    """Three items cannot be parted into three subsets: then all enter one, and the U-statistic is that of the whole."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(3, 4, generator=generator), torch.randn(30, 4, generator=generator)
+    torch.testing.assert_close(kernel_distance(x, y, subset=10), kernel_distance(x, y, subset=1000))
