@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from daedal.cli import reference
-from daedal.cli.app import COMMANDS, first_word, value_of
+from daedal.cli.app import COMMANDS, value_of, words_of
 from daedal.spaces import from_json
 from daedal.systems import catalogue
 from daedal.systems.factory import create
@@ -96,13 +96,18 @@ def test_the_reference_has_every_command_flag_and_system():
         assert all(f"| `{option.flag}` |" in page for option in entry.options)
 
 
-def test_the_first_word_is_neither_flag_nor_value():
-    switches = {"--json", "--mirror"}
-    assert first_word(["train", "--steps", "5", "--mirror", "vae", "digits"], switches) == "vae"
-    assert first_word(["train", "--steps=5", "vae"], switches) == "vae"
-    assert first_word(["--json", "train", "vae"], switches) == "vae"
-    assert first_word(["train", "--help"], switches) is None
-    assert first_word(["train", "--resume", "runs/vae"], switches) is None
+def test_words_are_neither_flags_nor_values():
+    def words(line):
+        return list(words_of(line.split(), {"--json", "--mirror"}))
+
+    assert words("train --steps 5 --mirror vae digits") == ["vae", "digits"]
+    assert words("train --steps=5 vae") == ["vae"]
+    assert words("--json train vae") == ["vae"]
+    assert words("train --no-anneal ddpm digits") == ["ddpm", "digits"]
+    assert words("train --help") == words("train --resume runs/vae") == []
+
+
+def test_the_value_of_a_flag():
     assert value_of(["train", "--plugin", "a.py"], "--plugin") == "a.py"
     assert value_of(["train", "--plugin=a.py"], "--plugin") == "a.py"
     assert value_of(["train", "--plugin"], "--plugin") is value_of(["train"], "--plugin") is None

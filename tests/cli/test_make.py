@@ -341,6 +341,18 @@ def test_the_reports_command_says_all_that_changes_the_numbers(daedal, monkeypat
     assert (asked["x"], asked["device"], asked["threads"]) == ("label", "cpu", 1)
 
 
+def test_the_reports_command_can_be_typed_again(daedal, monkeypatch):
+    """A switch that was typed as --no-NAME is one in it."""
+    asked = []
+    monkeypatch.setattr(
+        "daedal.evaluate.compare.compare", lambda *_, command, **options: asked.append(command) or comparison("ok")
+    )
+    assert daedal("compare", "streets", "--systems", "pca", "--limit", "10", "--size", "8", "--no-shadows").status == 0
+    assert "--no-shadows" in asked[0].split()
+    assert daedal(*asked[0].split()[1:]).status == 0
+    assert asked[1] == asked[0]
+
+
 def test_a_system_of_ones_own_is_compared_by_plugin(daedal, tmp_path):
     (tmp_path / "mine").mkdir()  # where no worker finds it by its name
     (tmp_path / "mine" / "pots.py").write_text(PLUGIN.replace("from daedal.nn.mlp import mlp\n", ""))
