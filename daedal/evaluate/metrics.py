@@ -19,6 +19,7 @@ from daedal.evaluate.kernel import kernel_distance
 from daedal.evaluate.likelihood import bits_per_dim, likelihood_kind
 from daedal.evaluate.measure import Material, Measure
 from daedal.evaluate.neighbours import BALL_K, Overlap, overlap
+from daedal.evaluate.sizes import learned_numbers
 from daedal.evaluate.trial import Trial
 from daedal.play.seeds import address
 from daedal.spaces import Images, Labels, Vectors
@@ -215,10 +216,8 @@ class Metrics:
         return Measure(seconds) if math.isfinite(seconds) else None
 
     def parameters(self) -> Measure:
-        """How many numbers were learned: parameters; where there are none, what is in the state."""
-        count = sum(p.numel() for p in self.system.parameters())
-        state = (v for v in self.system.state_dict().values() if v.is_floating_point())
-        return Measure(float(count or sum(v.numel() for v in state)))
+        """How many numbers were learned: parameters; where there are none, what was fitted."""
+        return Measure(float(learned_numbers(self.system)))
 
     def peak_memory(self) -> Measure:
         """The most memory that this process has held so far, in 10^6 bytes."""

@@ -54,6 +54,17 @@ def test_info_counts_the_parameters_of_both_configurations(daedal, name):
     assert record["paper"]["year"] == catalogue.find(name).paper.year
 
 
+def test_info_of_what_is_fitted_has_no_rate_and_counts_what_is_fitted(daedal):
+    record = daedal("info", "pca", "--json").json["paper_configuration"]
+    assert record["parameters"] == 18 + 2 * 18 + 2 + 1  # mean, directions, variances, noise
+    assert (record["recipe"]["rate"], record["recipe"]["batch_size"], record["recipe"]["steps"]) == (None, None, 1)
+    gmm = daedal("info", "gmm", "--json").json["paper_configuration"]
+    assert gmm["parameters"] == 2 + 2 + 2  # weights, means, variances of two components on a line
+    line = next(line for line in daedal("info", "gmm").out.splitlines() if line.startswith("rate"))
+    assert line.split()[:3] == ["rate", "-", "-"]
+    assert daedal("info", "vae", "--json").json["digits"]["recipe"]["rate"] > 0
+
+
 def test_info_for_people_shows_options_and_paper(daedal):
     answer = daedal("info", "vae")
     for words in ("Auto-encoding", "on digits", "in the paper", "--latent", "parameters", "--temperature"):

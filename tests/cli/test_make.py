@@ -56,6 +56,17 @@ def test_flags_of_training_reach_the_run(daedal, tmp_path):
     assert json.loads((tmp_path / "run" / "system.json").read_text())["roles"] == {"x": "x", "given": ["label"]}
 
 
+def test_flags_without_effect_are_said(daedal):
+    few = ["digits", "--limit", 60, "--steps", 1]
+    answer = daedal("train", "vae", *few, "--hidden", "8", "--batch-size", 5000)
+    assert answer.status == 0
+    assert "--batch-size 5000 is more than the 43 training items, so a step takes no more" in answer.err
+    answer = daedal("train", "pca", *few, "--rate", 0.1, "--precision", "bf16")
+    assert answer.status == 0
+    assert "pca is fitted without gradients, where --rate and --precision had no effect." in answer.err
+    assert daedal("train", "vae", *few, *TINY, "--rate", 0.1, "--precision", "bf16").err == ""
+
+
 def test_the_papers_configuration_is_one_flag(daedal, tmp_path):
     typed = ["--config", "paper", "--latent", "2", "--steps", "1", "--out", "run", "--limit", "60"]
     assert daedal("train", "vae", "digits", *typed).status == 0
