@@ -26,8 +26,15 @@ class FVSBN(System, Samples, Scores):
     conditional = False
     measure = "counting"
     recipe = Recipe(batch_size=128, steps=1000, rate=1e-2)
-    paper = Paper(title="Does the wake-sleep algorithm produce good density estimators?", authors="Frey, B. J., "
-                  "Hinton, G. E. and Dayan, P.", year=1996, venue="NeurIPS")  # fmt: skip
+    paper = Paper(
+        title="Does the wake-sleep algorithm produce good density estimators?",
+        authors="Frey, B. J., Hinton, G. E. and Dayan, P.",
+        year=1996,
+        venue="NeurIPS",
+        space={"space": "Images", "channels": 1, "height": 8, "width": 8, "levels": 2},  # [M] binary digits
+        options={"weight_cost": 0.0},
+        recipe=Recipe(steps=1000, rate=1e-2),  # ours: how it was trained there is not known here
+    )
 
     def __init__(self, x, given=None, *, weight_cost: NonNegativeFloat = 0.01):
         super().__init__(x, given)
@@ -40,6 +47,7 @@ class FVSBN(System, Samples, Scores):
         return Categorical(logits=torch.einsum("nj,ikj->nik", x.flatten(1), self.weight * self.before) + self.bias)
 
     def log_prob(self, x, *, given=None):
+        self.prepare_given(given, len(x))
         return self.pixels(x).log_prob(self.x.to_levels(x).flatten(1)).sum(1)
 
     def loss(self, batch):
@@ -51,11 +59,3 @@ class FVSBN(System, Samples, Scores):
             level = torch.multinomial(self.pixels(x).probs[:, i], 1, generator=generator)[:, 0]
             x.view(n, -1)[:, i] = self.x.from_levels(level)
         return x
-
-
-if __name__ == "__main__":
-    import daedal
-
-    digits = daedal.load_data("digits")
-    run = daedal.train(FVSBN, digits, steps=1000)
-    print(daedal.evaluate(run.system, digits, metrics=["bits-per-dim", "fd-digits"]))

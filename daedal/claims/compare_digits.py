@@ -61,6 +61,7 @@ CLAIMS = (
         better="lower",
         seconds=2200,
         measure=memorised,
+        every_seed=True,
     ),
     Claim(
         "compare-digits.pixelcnn",
@@ -71,6 +72,7 @@ CLAIMS = (
         better="lower",
         seconds=1,
         measure=likelihood,
+        every_seed=True,
     ),
     Claim(
         "compare-digits.distance",
@@ -81,5 +83,6 @@ CLAIMS = (
         better="lower",
         seconds=1,
         measure=distance,
+        every_seed=True,
     ),
 )

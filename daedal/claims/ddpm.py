@@ -59,7 +59,7 @@ CLAIMS = (
     Claim(
         "ddpm.digits",
         "the variational bound of a denoiser is a likelihood model",
-        "held-out bound in bits/dim, all terms, 90 s of training",
+        "held-out bound in bits/dim, 90 s of training: L_T, L_0 and 20 drawn of the 199 other terms, without bias",
         "uniform code, log2 17",
         bar=1.0,
         better="lower",

@@ -66,6 +66,9 @@ RECIPE = {
 }
 
 
+OF_PLAYERS = ("batch_size", "rate")
+
+
 def _print(text: str, console: Console) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
@@ -103,14 +106,21 @@ def _option(option: Option) -> dict[str, Any]:
 
 
 def _configuration(kind: Any, entry: Entry, space: dict[str, Any], config: str | None) -> dict[str, Any] | None:
-    """Space, parameters, options and recipe of a configuration; None where the system does not model the space."""
+    """Space, parameters, options and recipe of a configuration; None where the system does not model the space.
+
+    What concerns players only is None in the recipe of a system that is fitted without any.
+    """
     if space.get("space") not in entry.spaces:
         return None
+    from daedal.evaluate.sizes import learned_numbers
     from daedal.spaces import from_json
-    from daedal.systems.factory import parameter_count
+    from daedal.systems.factory import create
+    from daedal.systems.weightless import weightless
 
-    parameters, options, recipe = parameter_count(entry, from_json(space), config, kind)
-    return {"x": space, "parameters": parameters, "options": options, "recipe": asdict(recipe)}
+    with weightless():
+        system = create(kind or entry.name, {"x": from_json(space)}, config=config)
+        recipe = asdict(system.recipe) | ({} if system.players() else dict.fromkeys(OF_PLAYERS))
+    return {"x": space, "parameters": learned_numbers(system), "options": system.options, "recipe": recipe}
 
 
 def _show_info(entry: Entry, record: dict[str, Any], console: Console) -> None:

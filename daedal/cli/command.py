@@ -88,7 +88,6 @@ def _flag(option: Option, section: Group, order: int) -> inspect.Parameter:
         help=option.help,
         group=HelpGroup(section.title, sort_key=order) if section.title else None,
         converter=None if kind.type is bool and not kind.many else convert,
-        consume_multiple=kind.many and kind.type is not str,
         negative=() if option.default is False or kind.type is not bool else None,
         show_default=not (option.default is None or option.default is False or option.default == ()),
         show_choices=True,

@@ -184,8 +184,10 @@ def _command(source: str, typed: Mapping[str, Any]) -> str:
     for name, value in typed.items():
         if value is None or value == DEFAULTS.get(name):
             continue
+        flag = name.replace("_", "-")
         for one in value if isinstance(value, tuple) else (value,):
-            words += ["--" + name.replace("_", "-"), *([] if one is True else [str(one).removesuffix(".0")])]
+            words += [f"--no-{flag}"] if one is False else [f"--{flag}"]
+            words += [] if isinstance(one, bool) else [str(one).removesuffix(".0")]
     return shlex.join(words)
 
 

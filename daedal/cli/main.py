@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import warnings
@@ -24,7 +25,7 @@ def run(tokens: Sequence[str]) -> int:
     with only_answers() if as_json else contextlib.nullcontext(sys.stdout) as out:
         try:
             with sigterm_raises(), _plain_warnings():
-                answer = _answer(list(tokens))
+                answer = _answer(list(tokens), as_json)
                 return 0 if answer is None or _rank() else give(answer, out, as_json)
         except BrokenPipeError:
             return _close_quietly()
@@ -42,15 +43,20 @@ def _is_on(flag: str, tokens: Sequence[str]) -> bool:
     return bool(typed) and typed[-1].partition("=")[2].lower() in ("", *YES)
 
 
-def _answer(tokens: list[str]) -> Answer | None:
+def _answer(tokens: list[str], as_json: bool) -> Answer | None:
     """What the command answers; None for help, which is already printed."""
-    from daedal.cli.app import build
+    from daedal.cli.app import arrange, build
 
+    tokens = arrange(tokens) or ["--help"]
     app = build(tokens)
-    tokens = tokens or ["--help"]
+    told = io.StringIO()
     if {"--help", "-h", "--version"} & set(tokens):
-        app.console = console(sys.stdout, width=100)
-    return app(tokens)
+        app.console = console(told if as_json else sys.stdout, width=100)
+    answer = app(tokens)
+    if answer is None and as_json:
+        text = told.getvalue().rstrip()
+        return Answer({"version" if text == app.version else "help": text}, lambda console: None)
+    return answer
 
 
 def _complain(error: BaseException, out: IO[str], as_json: bool) -> int:

@@ -22,6 +22,7 @@ from daedal.systems.description import not_ours, read_description
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from daedal.data.base import Data
     from daedal.play.settings import Run
 
 EARLY = 0.8  # of the budget: a shorter run was ended by its recipe, or by a wrong guess of its speed
@@ -79,6 +80,7 @@ def train(
     if out is not None:
         check_free(Path(out), overwrite)
     data = load_data(source, **load_options(reading))
+    _warn_of_batch(training.get("batch_size"), data)
     chosen: dict[str, Any] = {"x": x or "x", "given": given, "config": config, **(options or {})}
     target = default_folder(name, data) if out is None else Path(out)
     with TrainingProgress(name) as progress:
@@ -86,7 +88,25 @@ def train(
             load_plugin(plugin) or name, data, out=target, seed=seed or 0, overwrite=overwrite, watch=progress.watch,
             **budget, **training, **chosen,
         )  # fmt: skip
+    _warn_of_idle(name, run, training)
     return _trained(run, _length(run, budget.get("seconds")))
+
+
+def _warn_of_batch(size: int | None, data: Data) -> None:
+    from daedal.play.stream import count
+
+    if size is not None and size > (n := count(data.train)):
+        text = f"--batch-size {size} is more than the {n} training items, so a step takes no more than these."
+        warnings.warn(text, stacklevel=2)
+
+
+def _warn_of_idle(name: str, run: Run, training: dict[str, Any]) -> None:
+    """Of flags that change nothing where no player moves anything by gradients."""
+    typed = [flag for flag in ("batch_size", "rate") if training.get(flag) is not None]
+    typed += ["precision"] if training.get("precision") == "bf16" else []
+    if typed and not run.system.players():
+        flags = " and ".join("--" + flag.replace("_", "-") for flag in typed)
+        warnings.warn(f"{name} is fitted without gradients, where {flags} had no effect.", stacklevel=2)
 
 
 def _check_alone(words: Sequence[str | None], typed: dict[str, Any]) -> None:

@@ -155,6 +155,6 @@ def _behind(system: System, raw: System, data: Data, losses: Sequence[float]) ->
 
 
 def _average_knob(system: System) -> str:
-    name = next((name for name in system.options if "average" in name or name.endswith("decay")), None)
+    name = next((name for name in system.options if "average" in name), None)
     flag = f"--{name.replace('_', '-')} lower than {system.options[name]:g}" if name else None
     return ", or ".join(part for part in (flag, "more --steps", "load(path, average=False)") if part)

@@ -42,7 +42,7 @@ def kernel_distance(x: Tensor, y: Tensor, weights: Tensor | None = None, subset:
 
 
 def _discrepancy(x: Tensor, y: Tensor, w: Tensor) -> Tensor:
-    """The U-statistic of one subset, for each row of weights w (b, n): (b,)."""
+    """The U-statistic of one subset, for each row of weights w (b, n): (b,); NaN where w has but one row of x."""
     total = w.sum(1)
     among_x = _kernel(x, x).fill_diagonal_(0)
     among_y = _kernel(y, y).fill_diagonal_(0)

@@ -27,7 +27,7 @@ def machine() -> dict[str, str]:
     """Processor, cores, memory, GPU and system, in words."""
     import psutil
 
-    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GB memory"
+    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB memory"
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     shown = f"{cores()} core{'' if cores() == 1 else 's'}"
     return {"processor": _processor(), "cores": shown, "memory": memory, "gpu": gpu, "system": platform.platform()}

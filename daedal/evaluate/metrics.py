@@ -19,11 +19,14 @@ from daedal.evaluate.kernel import kernel_distance
 from daedal.evaluate.likelihood import bits_per_dim, likelihood_kind
 from daedal.evaluate.measure import Material, Measure
 from daedal.evaluate.neighbours import BALL_K, Overlap, overlap
+from daedal.evaluate.sizes import learned_numbers
 from daedal.evaluate.trial import Trial
+from daedal.play.seeds import address
 from daedal.spaces import Images, Labels, Vectors
 
 RESAMPLES = 50  # of the bootstrap
 WIDE = 256  # features above which a Frechet distance, being costly, is resampled a fifth as often
+BOUND = 1  # the place of a stochastic bound's draws beside the noise of dequantisation
 OVERLAPS = tuple(field.name for field in fields(Overlap))
 
 
@@ -163,7 +166,7 @@ class Metrics:
         if kind is None:
             return None
         noise = torch.Generator().manual_seed(self.trial.seed)
-        own = torch.Generator(self.system.device).manual_seed(self.trial.seed)
+        own = torch.Generator(self.system.device).manual_seed(address(self.trial.seed, BOUND))
         with torch.no_grad():
             parts = [bits_per_dim(self.system, x, given, noise, own) for x, given in self.trial.references()]
         bits = torch.cat(parts)
@@ -213,13 +216,11 @@ class Metrics:
         return Measure(seconds) if math.isfinite(seconds) else None
 
     def parameters(self) -> Measure:
-        """How many numbers were learned: parameters; where there are none, what is in the state."""
-        count = sum(p.numel() for p in self.system.parameters())
-        state = (v for v in self.system.state_dict().values() if v.is_floating_point())
-        return Measure(float(count or sum(v.numel() for v in state)))
+        """How many numbers were learned: parameters; where there are none, what was fitted."""
+        return Measure(float(learned_numbers(self.system)))
 
     def peak_memory(self) -> Measure:
-        """The most memory that this process has held so far, in 2^20 bytes."""
+        """The most memory that this process has held so far, in 10^6 bytes."""
         return Measure(_peak_memory_mb(), better="lower")
 
 
@@ -246,8 +247,12 @@ def _entropy(p: Tensor) -> Tensor:
     return -torch.special.xlogy(p, p).sum(-1)
 
 
-def _deviation(resampled: Tensor) -> float:
-    return float(resampled.std())
+def _deviation(resampled: Tensor) -> float | None:
+    """Over the resamples that have the number: without two different rows there is no pair; None where that is rare."""
+    known = resampled[resampled.isfinite()]
+    if len(known) < len(resampled) and len(known.unique()) < 2:
+        return None
+    return float(known.std())
 
 
 def _standard_error(each: Tensor) -> float | None:
@@ -258,8 +263,8 @@ def _peak_memory_mb() -> float:
     if sys.platform == "win32":
         import psutil
 
-        return psutil.Process().memory_info().peak_wset / 2**20
+        return psutil.Process().memory_info().peak_wset / 1e6
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, 1024 bytes here
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # bytes there, 1024 bytes here

@@ -15,6 +15,11 @@ from daedal.play.folder import read_log
 
 Row = Mapping[str, Any]
 
+# What a point of a chart of training is.
+MEANS = "means between log points"
+NORMS = "means between log points for a player whose gradient is clipped, else of the one step at each"
+READ = "as it was at each log point"
+
 
 def panels(shown: Exhibits, row: Row, given: Sequence[str] = ()) -> Markup:
     """Real items, samples, and each sample's nearest training item at the same place."""
@@ -98,7 +103,8 @@ def _to_plane(real: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.nda
         ranked = [np.stack([np.sort(a[:, 0]), np.linspace(0, 1, len(a))], 1) for a in (real, samples)]
         return ranked[0], ranked[1], "Value across, share of items below it upwards."
     mean = real.mean(0)
-    _, _, axes = np.linalg.svd(real - mean, full_matrices=False)
+    centred = np.concatenate([real - mean, np.zeros_like(real[:1])])  # a row of zeros: two directions of one item too
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
     return (real - mean) @ axes[:2].T, (samples - mean) @ axes[:2].T, "First two principal directions of the data."
 
 
@@ -112,14 +118,14 @@ def training_charts(runs: Sequence[Row], folder: Path | None) -> list[Markup]:
     lines = read_log(folder / runs[0]["folder"] / "run")
     told = dict.fromkeys(name.split("/", 1)[1] for line in lines for name in line if name.startswith("system/"))
     charts = [
-        _training_chart(lines, "loss", "Training.", "Loss over steps"),
-        _training_chart(lines, "gradient-norm", "Gradients.", "Norm of the gradient before clipping"),
-        *(_training_chart(lines, name, "Training.", f"The {name.replace('-', ' ')} over steps") for name in told),
+        _training_chart(lines, "loss", "Training.", "Loss over steps", MEANS),
+        _training_chart(lines, "gradient-norm", "Gradients.", "Norm of the gradient before clipping", NORMS),
+        *(_training_chart(lines, name, "Training.", f"The {name.replace('-', ' ')} over steps", READ) for name in told),
     ]
     return [chart for chart in charts if chart is not None]
 
 
-def _training_chart(lines: Sequence[Row], term: str, title: str, words: str) -> Markup | None:
+def _training_chart(lines: Sequence[Row], term: str, title: str, words: str, of: str) -> Markup | None:
     names = dict.fromkeys(name for line in lines for name in line if name.endswith(f"/{term}"))
     series = {
         name.split("/", 1)[0]: [(line["step"], line[name]) for line in lines if "step" in line and name in line]
@@ -129,6 +135,4 @@ def _training_chart(lines: Sequence[Row], term: str, title: str, words: str) -> 
     if not any(len(points) > 1 for points in series.values()):
         return None
     who = ", a line a player" if len(series) > 1 else ""
-    return _captioned(
-        line_chart(series, "step", term.replace("-", " ")), title, f"{words}{who}; means between log points."
-    )
+    return _captioned(line_chart(series, "step", term.replace("-", " ")), title, f"{words}{who}; {of}.")

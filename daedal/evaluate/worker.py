@@ -183,7 +183,7 @@ def density_gap(system: System, data: Data, material: Material | None, seed: int
     """Mean of log p_data(x) - log p_system(x) over test items, nats; for data whose density is known.
 
     In expectation it is the Kullback-Leibler divergence of the system from the data, zero at best. None where the
-    data's density or the system's is not known, or the system is conditional.
+    data's density or the system's is not known, the system is conditional, or there is but one item.
     """
     if data.density is None or material is None or system.given or not isinstance(system, (Scores, Bounds)):
         return None
@@ -193,7 +193,7 @@ def density_gap(system: System, data: Data, material: Material | None, seed: int
         own = x.to(system.device, system.dtype)
         nats = system.log_prob(own) if isinstance(system, Scores) else system.elbo(own, generator=generator)
     gaps = data.density.log_prob(x.double()) - nats.cpu().double()
-    if not bool(torch.isfinite(gaps).all()):
+    if len(gaps) < 2 or not bool(torch.isfinite(gaps).all()):
         return None
     kind = system.kind if isinstance(system, Scores) else "bound"
     return {

@@ -1,6 +1,7 @@
 """Claims: what holds and what does not, which source they depend on, and that the page of results is current."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from daedal.claims import reproduce
 from daedal.claims.claim import Claim, Measured, verdict
 from daedal.claims.closure import closure, source_hash
+from daedal.claims.gan import jensen_shannon
 from daedal.data.load import load_data
 from daedal.errors import UsageError
 
@@ -30,6 +32,23 @@ def test_a_claim_passes_its_bar_and_two_standard_errors():
     noisy = [Measured(value, 0.0) for value in (-3.0, 0.0, 6.0)]  # mean 1, standard error 2.6
     assert not verdict(claim(), noisy)["holds"]
     assert not verdict(claim(), [Measured(float("nan"), 0.0)])["holds"]
+
+
+def test_a_claim_about_every_seed_passes_its_bar_on_each():
+    mostly = [Measured(value, 0.0) for value in (0.7, 0.7, 0.4)]
+    each = Claim("x.y", "says", "measures", "baseline", 0.5, "higher", 1, None, every_seed=True)
+    assert verdict(claim(), mostly)["holds"]
+    assert not verdict(each, mostly)["holds"]
+    assert verdict(each, mostly)["least"] == 0.4
+    assert verdict(each, mostly[:2])["holds"]
+    assert all(c.every_seed for c in reproduce.claims_of("compare-digits"))
+
+
+def test_the_divergence_of_gaussians_is_that_of_the_literature():
+    """Zero at no distance, log 2 far apart, and delta^2 / 8 for a small one (half the Fisher information's)."""
+    assert jensen_shannon(0.0) == pytest.approx(0, abs=1e-9)
+    assert jensen_shannon(12.0) == pytest.approx(math.log(2), abs=1e-6)
+    assert jensen_shannon(0.1) == pytest.approx(0.01 / 8, rel=0.01)
 
 
 def test_lower_is_better_counts_the_other_way():
@@ -69,7 +88,7 @@ def test_what_a_claim_depends_on_are_the_systems_and_the_modules_that_it_used():
 
 def test_every_claim_is_complete_and_every_system_of_the_foundation_has_some():
     names = reproduce.names()
-    assert {"pca", "gmm", "vae", "pixelcnn", "realnvp", "wgan-gp", "ddpm", "compare-digits"} <= set(names)
+    assert {"pca", "gmm", "vae", "pixelcnn", "realnvp", "gan", "wgan-gp", "ddpm", "compare-digits"} <= set(names)
     claims = [c for name in names for c in reproduce.claims_of(name)]
     assert len({c.id for c in claims}) == len(claims)
     assert all(c.says and c.measures and c.baseline and c.bar >= 0 for c in claims)

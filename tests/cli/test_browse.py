@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from daedal.cli import reference
-from daedal.cli.app import COMMANDS, first_word, value_of
+from daedal.cli.app import COMMANDS, value_of, words_of
 from daedal.spaces import from_json
 from daedal.systems import catalogue
 from daedal.systems.factory import create
@@ -54,6 +54,17 @@ def test_info_counts_the_parameters_of_both_configurations(daedal, name):
     assert record["paper"]["year"] == catalogue.find(name).paper.year
 
 
+def test_info_of_what_is_fitted_has_no_rate_and_counts_what_is_fitted(daedal):
+    record = daedal("info", "pca", "--json").json["paper_configuration"]
+    assert record["parameters"] == 18 + 2 * 18 + 2 + 1  # mean, directions, variances, noise
+    assert (record["recipe"]["rate"], record["recipe"]["batch_size"], record["recipe"]["steps"]) == (None, None, 1)
+    gmm = daedal("info", "gmm", "--json").json["paper_configuration"]
+    assert gmm["parameters"] == 2 + 2 + 2  # weights, means, variances of two components on a line
+    line = next(line for line in daedal("info", "gmm").out.splitlines() if line.startswith("rate"))
+    assert line.split()[:3] == ["rate", "-", "-"]
+    assert daedal("info", "vae", "--json").json["digits"]["recipe"]["rate"] > 0
+
+
 def test_info_for_people_shows_options_and_paper(daedal):
     answer = daedal("info", "vae")
     for words in ("Auto-encoding", "on digits", "in the paper", "--latent", "parameters", "--temperature"):
@@ -96,13 +107,18 @@ def test_the_reference_has_every_command_flag_and_system():
         assert all(f"| `{option.flag}` |" in page for option in entry.options)
 
 
-def test_the_first_word_is_neither_flag_nor_value():
-    switches = {"--json", "--mirror"}
-    assert first_word(["train", "--steps", "5", "--mirror", "vae", "digits"], switches) == "vae"
-    assert first_word(["train", "--steps=5", "vae"], switches) == "vae"
-    assert first_word(["--json", "train", "vae"], switches) == "vae"
-    assert first_word(["train", "--help"], switches) is None
-    assert first_word(["train", "--resume", "runs/vae"], switches) is None
+def test_words_are_neither_flags_nor_values():
+    def words(line):
+        return list(words_of(line.split(), {"--json", "--mirror"}))
+
+    assert words("train --steps 5 --mirror vae digits") == ["vae", "digits"]
+    assert words("train --steps=5 vae") == ["vae"]
+    assert words("--json train vae") == ["vae"]
+    assert words("train --no-anneal ddpm digits") == ["ddpm", "digits"]
+    assert words("train --help") == words("train --resume runs/vae") == []
+
+
+def test_the_value_of_a_flag():
     assert value_of(["train", "--plugin", "a.py"], "--plugin") == "a.py"
     assert value_of(["train", "--plugin=a.py"], "--plugin") == "a.py"
     assert value_of(["train", "--plugin"], "--plugin") is value_of(["train"], "--plugin") is None

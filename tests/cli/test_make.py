@@ -56,6 +56,17 @@ def test_flags_of_training_reach_the_run(daedal, tmp_path):
     assert json.loads((tmp_path / "run" / "system.json").read_text())["roles"] == {"x": "x", "given": ["label"]}
 
 
+def test_flags_without_effect_are_said(daedal):
+    few = ["digits", "--limit", 60, "--steps", 1]
+    answer = daedal("train", "vae", *few, "--hidden", "8", "--batch-size", 5000)
+    assert answer.status == 0
+    assert "--batch-size 5000 is more than the 43 training items, so a step takes no more" in answer.err
+    answer = daedal("train", "pca", *few, "--rate", 0.1, "--precision", "bf16")
+    assert answer.status == 0
+    assert "pca is fitted without gradients, where --rate and --precision had no effect." in answer.err
+    assert daedal("train", "vae", *few, *TINY, "--rate", 0.1, "--precision", "bf16").err == ""
+
+
 def test_the_papers_configuration_is_one_flag(daedal, tmp_path):
     typed = ["--config", "paper", "--latent", "2", "--steps", "1", "--out", "run", "--limit", "60"]
     assert daedal("train", "vae", "digits", *typed).status == 0
@@ -339,6 +350,18 @@ def test_the_reports_command_says_all_that_changes_the_numbers(daedal, monkeypat
     assert daedal("compare", "digits", *typed, "--mirror").status == 0
     assert asked["command"] == " ".join(["daedal", "compare", "digits", *typed, "--mirror"])
     assert (asked["x"], asked["device"], asked["threads"]) == ("label", "cpu", 1)
+
+
+def test_the_reports_command_can_be_typed_again(daedal, monkeypatch):
+    """A switch that was typed as --no-NAME is one in it."""
+    asked = []
+    monkeypatch.setattr(
+        "daedal.evaluate.compare.compare", lambda *_, command, **options: asked.append(command) or comparison("ok")
+    )
+    assert daedal("compare", "streets", "--systems", "pca", "--limit", "10", "--size", "8", "--no-shadows").status == 0
+    assert "--no-shadows" in asked[0].split()
+    assert daedal(*asked[0].split()[1:]).status == 0
+    assert asked[1] == asked[0]
 
 
 def test_a_system_of_ones_own_is_compared_by_plugin(daedal, tmp_path):

@@ -136,3 +136,45 @@ def test_flags_may_come_before_the_name(daedal, tmp_path):
     assert answer.status == 0, answer.err
     options = json.loads((tmp_path / "run" / "system.json").read_text())["options"]
     assert (options["latent"], options["hidden"]) == (2, [4, 4])
+
+
+@pytest.mark.parametrize(
+    ("line", "option", "value"),
+    [
+        ("train --no-anneal ddpm digits --width 4", "anneal", False),
+        ("train --anneal ddpm digits --width 4", "anneal", True),
+        ("train --hidden 16 16 vae digits", "hidden", [16, 16]),
+        ("train vae --hidden 16 16 digits", "hidden", [16, 16]),
+        ("train --out run vae --hidden=16,16 digits", "hidden", [16, 16]),
+    ],
+)
+def test_a_systems_own_flags_may_come_before_its_name(daedal, tmp_path, line, option, value):
+    answer = daedal(*line.split(), "--steps", "1", *([] if "--out" in line else ["--out", "run"]))
+    assert answer.status == 0, answer.err
+    assert json.loads((tmp_path / "run" / "system.json").read_text())["options"][option] == value
+
+
+def test_what_is_no_system_is_named_behind_flags_of_one_too(daedal):
+    assert daedal("train", "--no-anneal", "vea", "digits").err.startswith("daedal: No system is called 'vea'.")
+
+
+def test_switches_of_the_output_may_come_before_the_command(daedal):
+    assert daedal("--json", "list").json == daedal("list", "--json").json
+    answer = daedal("--json", "--debug", "train", "vea", "digits")
+    assert answer.json["error"]["type"] == "UnknownSystem"
+    assert "Traceback" in answer.err
+
+
+@pytest.mark.parametrize("line", ["--help --json", "--json --help", "--json", "train vae --help --json"])
+def test_help_for_programs_is_one_object(daedal, line):
+    answer = daedal(*line.split())
+    assert answer.status == 0
+    assert answer.out.count("\n") == 1
+    assert answer.json.keys() == {"help"}
+    assert answer.json["help"].startswith("Usage: daedal")
+
+
+def test_the_version_for_programs_is_one_object(daedal):
+    from daedal.version import VERSION
+
+    assert daedal("--version", "--json").json == daedal("--json", "--version").json == {"version": VERSION}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -17,7 +18,9 @@ from daedal.evaluate import checkup
 from daedal.evaluate.doctor import diagnose, examine, spikes
 from daedal.play.system import System
 from daedal.play.turn import Batch
-from daedal.spaces import Vectors
+from daedal.spaces import Images, Vectors
+from daedal.systems.catalogue import entries
+from daedal.systems.factory import create
 from daedal.systems.training import train
 
 VAE = {"system": "vae", "options": {"latent": 16, "beta": 1.0}, "recipe": {"rate": 1e-3}}
@@ -248,6 +251,23 @@ def test_an_average_that_is_behind_the_last_weights_is_found(moons):
     found = checkup.slow_average(average, raw, moons, history)
     assert found is not None
     assert "by 20% of all progress" in found.message
+
+
+@pytest.mark.parametrize("name", [n for n, entry in entries().items() if entry.variant_of is None])
+def test_the_knob_of_an_average_is_the_one_that_sets_it(name):
+    """Where an option holds the decay of a player's average; where none does, no flag is named."""
+    space = Images(1, 8, 8, 17)
+    system = create(name, {"x": space})
+    decays = {player.average.decay for player in system.players().values() if player.average is not None}
+    if not decays:
+        return
+    flags = re.findall(r"--([a-z-]+) lower than (\S+),", checkup._average_knob(system))
+    options = [flag.replace("-", "_") for flag, _ in flags]
+    assert {float(value) for _, value in flags} <= decays
+    lower = create(name, {"x": space}, **dict.fromkeys(options, 0.5))
+    moved = {player.average.decay for player in lower.players().values() if player.average is not None}
+    assert moved == ({0.5} if options else decays)
+    assert bool(options) == any("average" in option for option in system.options)
 
 
 # -- whole runs

@@ -1,5 +1,7 @@
 import inspect
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import torch
 from sklearn.decomposition import PCA as Projection
 
 import daedal.evaluate
-from daedal.capabilities import Decodes, Encodes, Samples, Scores
+from daedal.capabilities import Bounds, Decodes, Encodes, Samples, Scores
 from daedal.data import load_data
 from daedal.data.base import Column, Data, Split
 from daedal.evaluate.measure import Measures
@@ -183,6 +185,27 @@ def test_a_single_item_has_the_numbers_that_it_can_have(digits):
     assert not {"fd-digits", "kid-digits", "precision"} & set(found)
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_resamples_of_a_single_item_have_no_kernel_distance_and_are_left_out(digits, n):
+    spread = evaluate(teller(digits), digits, n=n, metrics=["kid-digits"])["kid-digits"].spread
+    assert spread is None if n == 2 else spread > 0
+
+
+class Noisy(System, Bounds):
+    """Keeps what it is asked about, and what its bound draws."""
+
+    def elbo(self, x, *, given=None, generator=None):
+        self.asked, self.drawn = x, torch.rand(x.shape, generator=generator)
+        return -x.flatten(1).square().sum(1)
+
+
+def test_a_bound_draws_apart_from_the_noise_of_dequantisation(digits):
+    system = Noisy(digits.fields["x"])
+    evaluate(system, digits, metrics=["bits-per-dim"])
+    moved = (system.asked - system.x.quantise(system.asked)) / system.x.cell + 0.5
+    assert abs(torch.corrcoef(torch.stack([moved.flatten(), system.drawn.flatten()]))[0, 1]) < 0.05
+
+
 def test_a_net_is_trained_only_for_what_needs_it(digits, monkeypatch):
     monkeypatch.setattr("daedal.evaluate.metrics.feature_space", lambda *_: pytest.fail("made a feature space"))
     bare = {"x": digits.train.columns["x"]}
@@ -352,6 +375,13 @@ def test_costs(digits):
     assert found["train-seconds"].value == 12.5
     assert found["images-per-second"].value > 0
     assert 50 < found["peak-memory-mb"].value < 1e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own count of peak memory is Linux's")
+def test_a_megabyte_is_a_million_bytes(digits):
+    measured = evaluate(teller(digits), digits, n=1, metrics=["peak-memory-mb"])["peak-memory-mb"].value
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    assert measured == pytest.approx(int(lines["VmHWM"].split()[0]) * 1024 / 1e6, rel=0.02)
 
 
 def test_what_has_no_parameters_counts_its_state(digits):

@@ -223,6 +223,25 @@ def test_vectors_are_points_with_their_density_gap(record, tmp_path):
     assert len(drawn) == 3  # real; an empty layer, samples
 
 
+def test_vectors_of_one_test_item_are_points_too(record, tmp_path):
+    """One item has no principal direction, and still the plane needs two."""
+    home = tmp_path / "good" / "0"
+    home.mkdir(parents=True)
+    points = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    write_exhibits(home, Exhibits(points[:1], points))
+    assert len(re.findall(r'class="dots hue-\d"', render(record, tmp_path))) == 3
+
+
+def test_captions_of_training_say_what_a_point_is(record, folder):
+    log = folder / "good" / "0" / "run" / "log.jsonl"
+    lines = [{"step": i, "model/loss": i, "model/gradient-norm": i, "system/inertia": i} for i in range(1, 30)]
+    log.write_text("\n".join(map(json.dumps, lines)))
+    text = Page(render(record, folder)).text
+    assert "Loss over steps; means between log points." in text
+    assert "clipping; means between log points for a player whose gradient is clipped, else of the one step" in text
+    assert "The inertia over steps; as it was at each log point." in text
+
+
 def test_damaged_exhibits_leave_the_pictures_out(tmp_path):
     assert read_exhibits(tmp_path) is None
     (tmp_path / "exhibits.npz").write_bytes(b"PK\x03\x04 cut")
