@@ -100,7 +100,7 @@ class Trainer:
     ) -> Trainer:
         """A trainer with the settings of a run on disk, for `resume()`; `steps` sets a new total. Raises RunError."""
         kept = read_settings(Path(path))["settings"]
-        settings = Settings(**{**kept, "steps": steps, "seconds": None})
+        settings = Settings(**{**kept, "steps": steps, "seconds": None if steps else kept["seconds"]})
         return cls(system, data, settings, out=path, device=device, hooks=hooks)
 
     # -- the two ways to start

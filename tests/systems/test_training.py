@@ -208,6 +208,56 @@ def test_a_slow_sampler_is_pictured_less_often(data, tmp_path, monkeypatch):
     assert names == ["step-00000001.png", "step-00000003.png"]
 
 
+@pytest.fixture
+def slow(data, monkeypatch):
+    """A system whose net takes a second each time that it is called, the clock, and what samples it."""
+    system, now = create("ddpm", data, timesteps=8, width=8, blocks=1), [0.0]
+    monkeypatch.setattr(training.time, "monotonic", lambda: now[0])
+
+    def wait(*_):
+        now[0] += 1.0
+
+    system.network.register_forward_pre_hook(wait)
+    return system, now
+
+
+def test_a_picture_takes_a_tenth_of_a_budget_in_seconds_or_is_given_up(slow, data, tmp_path):
+    system, now = slow
+    picture = training.Illustrator(system.train(), data, 0, seconds=30.0)
+    picture(tmp_path, 1)
+    assert 3.0 < now[0] <= 4.0  # up to the first call after the moment
+    assert system.training
+    now[0] += 1e6
+    picture(tmp_path, 2)
+    assert now[0] < 1e6 + 5.0  # no other is begun
+    assert not (tmp_path / "samples").exists()
+
+
+@pytest.mark.parametrize("seconds", [100.0, None])
+def test_a_picture_that_a_budget_has_room_for_is_the_one_that_is_made_without_one(slow, data, tmp_path, seconds):
+    system, now = slow
+    training.Illustrator(system, data, 0, seconds)(tmp_path, 1)
+    assert now[0] == 8.0
+    expected = system.sample(16, generator=torch.Generator().manual_seed(0))
+    training.show(expected).save(tmp_path / "expected.png")
+    assert (tmp_path / "samples" / "step-00000001.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
+
+
+def test_a_budget_bounds_pictures_of_a_resumed_run_too_unless_it_is_told_other_steps(data, tmp_path, monkeypatch):
+    seen = []
+    made = training.Illustrator.__init__
+
+    def watched(self, system, data, seed, seconds=None):
+        seen.append(seconds)
+        made(self, system, data, seed, seconds)
+
+    monkeypatch.setattr(training.Illustrator, "__init__", watched)
+    steps = train("pca", data, seconds=0.1, out=tmp_path / "run", components=2).steps
+    for options in ({}, {}, {"steps": steps + 1}, {}):
+        train("pca", data, out=tmp_path / "run", resume=True, **options)
+    assert seen == [0.1, 0.1, 0.1, None, None]
+
+
 def test_the_card_is_filled_in(run):
     text = (run.path / "README.md").read_text()
     assert text.startswith("---\nlibrary_name: daedal\n")
