@@ -242,12 +242,13 @@ class Trainer:
             if self.ranks.first:
                 self._write_settings(self.folder, stages)
                 self.folder.settle(target, self.overwrite)
-                self.folder.take_lock()
         except BaseException:
             self.folder.discard()
             self.folder = None
             raise
         self.folder.path = target
+        if self.ranks.first:
+            self.folder.take_lock()
         self.ranks.wait()
 
     def _write_settings(self, folder: RunFolder, stages: Sequence[Stage]) -> None:

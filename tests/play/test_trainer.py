@@ -11,6 +11,7 @@ import torch
 
 from daedal.errors import Interrupted, RunError, TrainingError, UsageError
 from daedal.play import checkpoint
+from daedal.play.folder import RunFolder
 from daedal.play.player import Player
 from daedal.play.settings import Hooks, Settings, check_enough
 from daedal.play.trainer import Trainer
@@ -256,6 +257,37 @@ def test_a_run_that_is_being_trained_is_refused(tmp_path):
 
     train(out=tmp_path / "run", hooks=stop_at(5, second))
     assert caught
+
+
+def describe(folder, averages):
+    """Make a folder one that may be overwritten."""
+    (folder / "system.json").touch()
+
+
+def test_a_run_that_is_being_trained_is_not_overwritten(tmp_path):
+    whole, caught = train(), []
+
+    def second():
+        if not caught:
+            with pytest.raises(RunError, match="run is being trained by another process; wait for it or stop it"):
+                train(out=tmp_path / "run", overwrite=True)
+            caught.append(True)
+
+    run = train(out=tmp_path / "run", hooks=replace(stop_at(5, second), describe=describe))
+    assert caught
+    assert same(whole.system, run.system)
+    assert train(Settings(steps=2, batch_size=16), tmp_path / "run", overwrite=True).step == 2  # now nobody is
+
+
+def test_a_run_that_is_trained_again_meanwhile_is_not_overwritten(tmp_path):
+    """Another resumes it once the one that is to replace it has begun to be built."""
+    train(Settings(steps=4, batch_size=16), tmp_path / "run", hooks=Hooks(describe=describe))
+    other = RunFolder(tmp_path / "run")
+    with pytest.raises(RunError, match="another process"):
+        train(out=tmp_path / "run", overwrite=True, hooks=Hooks(describe=lambda *_: other.take_lock()))
+    other.release_lock()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume().step == 4
 
 
 def test_other_data_other_versions_and_occupied_folders_are_refused(tmp_path):
