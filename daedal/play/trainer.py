@@ -23,7 +23,7 @@ from daedal.places import naming
 from daedal.play import average, checkpoint
 from daedal.play.boards import Boards
 from daedal.play.budget import stage_steps
-from daedal.play.compiling import compile_modules, graphs_made
+from daedal.play.compiling import compile_modules, graphs_run
 from daedal.play.folder import RunFolder, check_free, read_settings
 from daedal.play.guard import Guard, check_scalars
 from daedal.play.ledger import Ledger, NotFinite
@@ -74,7 +74,7 @@ class Trainer:
         self.ledger = Ledger(self.ranks)
         self.history: list[dict[str, Any]] = []
         self.seconds_before, self.saves, self.stopper = 0.0, 0, Stopper()
-        self.compiled: int | None = None  # graphs before the first round, until one is seen to be made
+        self.compiled: int | None = None  # runs of graphs before the first round, until one is seen to be run
 
     def _check_batch_size(self) -> int:
         check_enough(self.data, self.system.x)
@@ -167,7 +167,7 @@ class Trainer:
         self.source = sources(self.data.train, self.system.roles, self.device, self.system.dtype)
         if self.settings.compile:
             compile_modules(self.system)
-            self.compiled = graphs_made()
+            self.compiled = graphs_run()
         try:
             with untouched_generators(self.device) as self.generators, self.stopper.listening():
                 yield
@@ -328,7 +328,7 @@ class Trainer:
         return self.seconds_before + self.clock() - self.started
 
     def _check_compiled(self) -> None:
-        if self.compiled is not None and graphs_made() == self.compiled:
+        if self.compiled is not None and graphs_run() == self.compiled:
             raise TrainingError(f"--compile made no graph of '{self.system.name}'; leave the flag out.")
         self.compiled = None
 

@@ -148,14 +148,24 @@ def test_bf16_is_seen_inside_and_parameters_stay_float32():
 
 
 def test_compile_makes_a_graph_and_refuses_where_there_is_nothing(monkeypatch):
-    from daedal.play.compiling import graphs_made
+    from daedal.play.compiling import graphs_run
 
-    before = graphs_made()
+    before = graphs_run()
     train(Settings(steps=2, batch_size=16, compile=True))
-    assert graphs_made() > before
+    assert graphs_run() > before
     monkeypatch.setattr(Line, "compiles", ())
     with pytest.raises(UsageError, match="nothing that --compile"):
         train(Settings(steps=2, compile=True))
+
+
+def test_compile_works_again_in_the_same_process(tmp_path):
+    """Seeds in a loop, and resuming: graphs that are there already are used again."""
+    settings = Settings(steps=4, batch_size=16, compile=True, save_every=1)
+    whole, again = (train(settings, system=line(DATA, seed)) for seed in (0, 1))
+    assert not same(whole.system, again.system)
+    with pytest.raises(Boom):
+        train(settings, tmp_path / "run", hooks=stop_at(2, boom))
+    assert same(Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA).resume().system, whole.system)
 
 
 def test_compile_refuses_what_it_would_silently_leave_as_it_is():
