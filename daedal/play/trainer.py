@@ -132,9 +132,7 @@ class Trainer:
             tensors, saved = checkpoint.newest(folder.training, self.ranks.rank, self.ranks.agree)
             place = Place(**saved["place"])
             self._check_room(stages, place)
-            self.system.load_state_dict(
-                {name.removeprefix("system/"): t for name, t in tensors.items() if name.startswith("system/")}
-            )
+            checkpoint.restore(self.system, tensors, self.out)
             self.guard = Guard(self.system)
             table = self._table(stages, place.stage)
             table.restore(tensors, saved)

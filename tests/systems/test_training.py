@@ -167,6 +167,25 @@ def test_a_damaged_weights_file_does_not_stop_a_run_with_checkpoints(run, data):
     assert small.same(again.system, load(run.path))
 
 
+def test_a_run_in_float64_goes_on_in_float64(data, tmp_path):
+    def made():
+        return create("vae", data, **TINY).double()
+
+    def stop(line, steps):
+        if line["step"] == 4:
+            raise ZeroDivisionError
+
+    options = {"steps": 6, "save_every": 2, "batch_size": 16}
+    whole = train(made(), data, out=tmp_path / "whole", **options)
+    with pytest.raises(ZeroDivisionError):
+        train(made(), data, out=tmp_path / "run", watch=stop, **options)
+    with pytest.raises(RunError, match=r"is torch\.float64 in .*, and torch\.float32 in the system that is to go on"):
+        train(made().float(), data, out=tmp_path / "run", resume=True)
+    again = train("vae", data, out=tmp_path / "run", resume=True)
+    assert again.system.dtype == torch.float64
+    assert small.same(whole.system, again.system)
+
+
 # -- what is asked wrongly
 
 
