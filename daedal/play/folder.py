@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from daedal.errors import RunError
-from daedal.places import build_beside, naming, settle, write_file
+from daedal.places import build_beside, naming, remove_parts, settle, write_file
 
 FORMAT = 1
 
@@ -49,6 +49,11 @@ class RunFolder:
     def take_lock(self) -> None:
         """Refuse a second trainer; the system releases the lock with the process. Raises RunError."""
         self.lock = take_lock(self.training / "lock", self.path, "trained")
+
+    def tidy(self) -> None:
+        """Remove half-written files of processes that were killed; for whoever has the lock."""
+        for folder in (self.path, self.training):
+            remove_parts(folder)
 
     def release_lock(self) -> None:
         """Let others train this run."""

@@ -126,6 +126,7 @@ class Trainer:
         self._check_resumable(record)
         if self.ranks.first:
             folder.take_lock()
+            folder.tidy()
         self.folder = folder
         with self._session():
             stages = self._stages(record["stage_steps"] if self.settings.steps is None else None)

@@ -269,6 +269,19 @@ def test_a_run_that_is_being_trained_is_refused(tmp_path):
     assert caught
 
 
+def test_resuming_removes_what_killed_processes_left_half_written(tmp_path):
+    train(Settings(steps=2, batch_size=16, tensorboard=False), tmp_path / "run")
+    dead, running = 2**31 - 1, os.getppid()
+    names = [".weights.safetensors.{}.part", "training/.step-0000000002-rank0.safetensors.{}.part"]
+    parts = {process: [tmp_path / "run" / name.format(process) for name in names] for process in (dead, running)}
+    kept = [*parts[running], tmp_path / "run" / ".mine.part", tmp_path / "run" / "training" / "notes.1.part"]
+    for path in (*parts[dead], *kept):
+        path.touch()
+    Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume()
+    assert not any(path.exists() for path in parts[dead])
+    assert all(path.exists() for path in kept)
+
+
 def describe(folder, averages):
     """Make a folder one that may be overwritten."""
     (folder / "system.json").touch()
