@@ -124,9 +124,6 @@ class Trainer:
         folder = RunFolder(self.out)
         record = folder.read_settings()
         self._check_resumable(record)
-        if self.ranks.first:
-            folder.take_lock()
-            folder.tidy()
         self.folder = folder
         with self._session():
             stages = self._stages(record["stage_steps"] if self.settings.steps is None else None)
@@ -158,16 +155,19 @@ class Trainer:
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[None]:
-        """Device, threads, signals and default generators; all but the first are put back afterwards."""
+        """Lock, threads, device, signals and default generators; all but the device are put back afterwards."""
         threads = torch.get_num_threads()
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
-        self.system.to(self.device).train()
-        self.source = sources(self.data.train, self.system.roles, self.device, self.system.dtype)
-        if self.settings.compile:
-            compile_modules(self.system)
-            self.compiled = graphs_run()
         try:
+            if self.folder is not None and self.ranks.first:
+                self.folder.take_lock()
+                self.folder.tidy()
+            if self.settings.threads:
+                torch.set_num_threads(self.settings.threads)
+            self.system.to(self.device).train()
+            self.source = sources(self.data.train, self.system.roles, self.device, self.system.dtype)
+            if self.settings.compile:
+                compile_modules(self.system)
+                self.compiled = graphs_run()
             with untouched_generators(self.device) as self.generators, self.stopper.listening():
                 yield
         except OSError as error:

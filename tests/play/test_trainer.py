@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from daedal.errors import Interrupted, RunError, TrainingError, UsageError
-from daedal.play import checkpoint
+from daedal.play import checkpoint, trainer
 from daedal.play.folder import RunFolder
 from daedal.play.player import Player
 from daedal.play.settings import Hooks, Settings, check_enough
@@ -210,6 +210,19 @@ def test_threads_take_effect_inside_rounds_and_are_kept_for_resuming(tmp_path):
     Trainer.reopen(tmp_path / "run", second, DATA).resume()
     assert (first.threads, second.threads) == ([2] * 6, [2] * 5)
     assert torch.get_num_threads() == 1
+
+
+def test_a_failure_to_begin_leaves_threads_and_lock_as_they_were(tmp_path, monkeypatch):
+    settings = Settings(steps=4, batch_size=16, threads=2)
+    train(settings, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "sources", lambda *_: boom())
+        failing = [Trainer(line(DATA), DATA, settings), Trainer.reopen(tmp_path / "run", line(DATA), DATA)]
+        for begin in (failing[0].run, failing[1].resume):
+            with pytest.raises(Boom):
+                begin()
+            assert torch.get_num_threads() == 1
+    assert Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume().step == 4
 
 
 def test_the_seed_changes_what_is_drawn_and_nothing_else_does():
