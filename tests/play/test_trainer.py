@@ -2,10 +2,12 @@
 
 import math
 import os
+import re
 import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -383,6 +385,34 @@ def test_too_few_items_and_bad_settings():
             Settings(**bad)
     with pytest.raises(UsageError, match="multiple of 3"):
         Trainer(line(DATA), DATA, Settings(steps=1, batch_size=16, accumulate=3))
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"steps": 2.5}, "'steps' of train must be an integer in [1, inf), or None; got 2.5."),
+        ({"steps": True}, "'steps' of train must be an integer in [1, inf), or None; got True."),
+        ({"accumulate": 2.0}, "'accumulate' of train must be an integer in [1, inf); got 2.0."),
+        ({"batch_size": 16.0}, "'batch_size' of train must be an integer in [1, inf), or None; got 16.0."),
+        ({"threads": 1.0}, "'threads' of train must be an integer in [1, inf), or None; got 1.0."),
+        ({"save_every": 1.5}, "'save_every' of train must be an integer in [1, inf), or None; got 1.5."),
+        ({"keep": "2"}, "'keep' of train must be an integer in [1, inf), or None; got '2'."),
+        ({"seconds": True}, "'seconds' of train must be a float in (0, inf), or None; got True."),
+        ({"rate": math.nan}, "'rate' of train must be a float in (0, inf), or None; got nan."),
+        ({"compile": "no"}, "'compile' of train must be True or False; got 'no'."),
+        ({"precision": "fp8"}, "'precision' of train must be one of 'float32', 'bf16'; got 'fp8'."),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_in_a_sentence(bad, words):
+    with pytest.raises(UsageError, match=f"^{re.escape(words)}$"):
+        Settings(**bad)
+
+
+def test_a_setting_is_kept_in_its_own_type():
+    settings = Settings(seconds=2, batch_size=np.int64(16), rate=np.float64(0.5))
+    kept = (settings.seconds, settings.batch_size, settings.rate)
+    assert kept == (2.0, 16, 0.5)
+    assert [type(value) for value in kept] == [float, int, float]
 
 
 def test_keep_retains_every_kth_save(tmp_path):
