@@ -148,8 +148,8 @@ class Trainer:
 
     def _check_room(self, stages: Sequence[Stage], place: Place) -> None:
         if place.step > stages[place.stage].steps:
-            played, total = _played(stages, place), sum(stage.steps for stage in stages)
-            raise UsageError(f"{self.out} has already played {played} steps; give --steps more than that, not {total}.")
+            done, total = _played(stages, place), sum(stage.steps for stage in stages)
+            raise UsageError(f"{self.out} has already played {done} steps; give --steps {done} or more, not {total}.")
 
     # -- preparing
 

@@ -98,8 +98,9 @@ def test_resume_with_more_steps_follows_the_longer_schedule(tmp_path):
     assert (longer.step, longer.steps) == (25, 25)
     shares = [(step / 25 - 0.1) / 0.9 for step in range(10, 25)]  # after a warm-up of a tenth, half a cosine
     assert rates == pytest.approx([1e-2 * (1 + math.cos(math.pi * share)) / 2 for share in shares], rel=1e-12)
-    with pytest.raises(UsageError, match="already played 25"):
+    with pytest.raises(UsageError, match="already played 25 steps; give --steps 25 or more, not 5"):
         Trainer.reopen(tmp_path / "run", line(DATA), DATA, steps=5).resume()
+    assert Trainer.reopen(tmp_path / "run", line(DATA), DATA, steps=25).resume().step == 25
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path):
