@@ -33,6 +33,21 @@ def write_file(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what processes left in a folder that were killed while they wrote a file there."""
+    for part in folder.glob(".*.part"):
+        process = part.name.split(".")[-2]
+        if _is_dead(process):
+            part.unlink(missing_ok=True)
+
+
+def _is_dead(process: str) -> bool:
+    """Whether this is the number of a process, and of none that runs."""
+    import psutil
+
+    return process.isdecimal() and not psutil.pid_exists(int(process))
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable (where the system lets a folder be synced)."""
     if os.name != "posix":
@@ -46,11 +61,9 @@ def sync_folder(folder: Path) -> None:
 
 def build_beside(target: Path) -> Path:
     """An empty folder under a temporary name beside its place; what killed processes left there is removed."""
-    import psutil
-
     for stale in target.parent.glob(f".{target.name}.*-*"):
         kind, _, process = stale.name.rpartition("-")
-        if kind.endswith((".building", ".replaced")) and process.isdigit() and not psutil.pid_exists(int(process)):
+        if kind.endswith((".building", ".replaced")) and _is_dead(process):
             shutil.rmtree(stale, ignore_errors=True)
     building = target.with_name(f".{target.name}.building-{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)

@@ -31,8 +31,11 @@ from daedal.evaluate.machine import machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
 from daedal.evaluate.rows import Row, not_begun, summarise
 from daedal.options import check_seed
+from daedal.play.folder import take_lock
 from daedal.play.settings import check_enough
 from daedal.systems.training import default_folder
+
+LOCK = ".lock"  # in the folder of a comparison that is under way
 
 
 def compare(
@@ -74,7 +77,11 @@ def compare(
     folder = make_folder(out, data, overwrite)
     threads = threads or int(os.environ.get("OMP_NUM_THREADS") or cores())
     terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))
-    return _Contest(chosen, data, folder, terms, quiet).run()
+    lock = take_lock(folder / LOCK, folder, "written")
+    try:
+        return _Contest(chosen, data, folder, terms, quiet).run()
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)
@@ -103,15 +110,17 @@ def _check_numbers(seconds: float, repeats: int, seed: int) -> None:
 
 
 def make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:
-    """An empty folder for the comparison. Raises RunError where something is in its place."""
+    """An empty folder for the comparison. Raises RunError where something is in its place, or one under way."""
     folder = default_folder("compare", data) if out is None else Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not overwrite:
             raise RunError(f"{folder} is not empty; choose another --out, or --overwrite it.")
         if not (folder / ROWS).is_file():
             raise RunError(f"{folder} holds something that is not a comparison; choose another --out.")
+        lock = take_lock(folder / LOCK, folder, "written")
         aside = folder.with_name(f".{folder.name}.replaced-{os.getpid()}")
         folder.rename(aside)
+        lock.release()
         shutil.rmtree(aside, ignore_errors=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from daedal.play.table import Table
 
 WARM_UP, TIMED = 2, 5  # rounds at least: the first ones pay for lazy initialisation
 SHARE = 0.02  # of the budget at least goes into timing: five short rounds tell little on a machine with other work
+MOST = 1 / 3  # of the budget: once so much has been rehearsed no further round is, however few there were
 
 
 def stage_steps(
@@ -31,15 +32,18 @@ def stage_steps(
     steps = []
     for index, stage in enumerate(stages):
         ours = seconds * stage.steps / total
-        duration, epochs_a_round = _rehearse(enter(index), clock, SHARE * ours)
+        duration, epochs_a_round = _rehearse(enter(index), clock, SHARE * ours, MOST * ours)
         most = max(stage.steps, epochs * stage.steps / total / max(epochs_a_round, 1e-9))
         steps.append(max(1, round(min(most, ours / max(duration, 1e-9)))))
         system.load_state_dict(before)
     return steps
 
 
-def _rehearse(table: Table, clock: Callable[[], float], least: float) -> tuple[float, float]:
-    """Seconds and epochs that a round takes: the mean of those timed, `least` seconds of them or more."""
+def _rehearse(table: Table, clock: Callable[[], float], least: float, most: float) -> tuple[float, float]:
+    """Seconds and epochs that a round takes: the mean of those timed, `least` seconds of them or more.
+
+    No round begins once all have taken `most` seconds; then the last one counts, even if it was to warm up.
+    """
     durations: list[float] = []
     done = enough = False
     while not (done or enough):
@@ -47,6 +51,7 @@ def _rehearse(table: Table, clock: Callable[[], float], least: float) -> tuple[f
         done = table.play(len(durations), 0.0)
         durations.append(clock() - start)
         enough = len(durations) >= WARM_UP + TIMED and sum(durations[WARM_UP:]) >= least
+        enough = enough or sum(durations) >= most
         enough = bool(table.ranks.from_first([enough])[0])  # all ranks play as many
     stream = table.streams[0]
-    return statistics.fmean(durations[WARM_UP:] or durations), stream.epochs / len(durations)
+    return statistics.fmean(durations[WARM_UP:] or durations[-1:]), stream.epochs / len(durations)

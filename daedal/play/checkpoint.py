@@ -16,7 +16,7 @@ from typing import Any
 import safetensors
 import torch
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from daedal.errors import RunError
 from daedal.places import write_file
@@ -59,6 +59,21 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if checksum(tensors) != record["checksum"]:
         raise Damaged(f"{path.name} does not match its checksum")
     return tensors, record
+
+
+def restore(system: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Put a system in the state that its tensors in a checkpoint of the run `path` have. Raises RunError.
+
+    Another dtype is refused: copying would round, and go on otherwise than the run would have.
+    """
+    saved = {name.removeprefix("system/"): t for name, t in tensors.items() if name.startswith("system/")}
+    for name, tensor in system.state_dict().items():
+        if name in saved and saved[name].dtype != tensor.dtype:
+            raise RunError(
+                f"'{name}' is {saved[name].dtype} in {path}, and {tensor.dtype} in the system that is to go on; "
+                "hand in one of the same dtype, such as system.double()."
+            )
+    system.load_state_dict(saved)
 
 
 def file_name(step: int, rank: int) -> str:

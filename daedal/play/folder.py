@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from daedal.errors import RunError
-from daedal.places import build_beside, naming, settle, write_file
+from daedal.places import build_beside, naming, remove_parts, settle, write_file
 
 FORMAT = 1
 
@@ -37,9 +38,9 @@ class RunFolder:
         return cls(building)
 
     def settle(self, target: Path, overwrite: bool) -> None:
-        """Give a whole folder its name. Raises RunError where something else has it."""
-        check_free(target, overwrite)
-        self.path = settle(self.path, target)
+        """Give a whole folder its name. Raises RunError where something else has it, or a run that is being trained."""
+        with _free(target, overwrite):
+            self.path = settle(self.path, target)
 
     def discard(self) -> None:
         """Remove a folder that was never whole."""
@@ -47,11 +48,12 @@ class RunFolder:
 
     def take_lock(self) -> None:
         """Refuse a second trainer; the system releases the lock with the process. Raises RunError."""
-        self.lock = FileLock(self.training / "lock")
-        try:
-            self.lock.acquire(timeout=0)
-        except Timeout:
-            raise RunError(f"{self.path} is being trained by another process; wait for it or stop it.") from None
+        self.lock = take_lock(self.training / "lock", self.path, "trained")
+
+    def tidy(self) -> None:
+        """Remove half-written files of processes that were killed; for whoever has the lock."""
+        for folder in (self.path, self.training):
+            remove_parts(folder)
 
     def release_lock(self) -> None:
         """Let others train this run."""
@@ -87,13 +89,38 @@ class RunFolder:
 
 
 def check_free(target: Path, overwrite: bool) -> None:
-    """Raise RunError unless a run may be written here: nothing is, or a run that may be overwritten."""
+    """Raise RunError unless a run may be written here: nothing is, or a run to overwrite that nobody is training."""
+    with _free(target, overwrite):
+        pass
+
+
+@contextlib.contextmanager
+def _free(target: Path, overwrite: bool) -> Iterator[None]:
+    """As `check_free`; a run that is to be overwritten is locked meanwhile."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        yield
         return
     if not overwrite:
         raise RunError(f"{target} is not empty; choose another --out, or --overwrite it, or --resume it.")
     if not (target / "system.json").is_file():
         raise RunError(f"{target} holds something that is not a run, and is not overwritten; choose another --out.")
+    run = RunFolder(target)
+    if run.training.is_dir():
+        run.take_lock()
+    try:
+        yield
+    finally:
+        run.release_lock()
+
+
+def take_lock(file: Path, path: Path, verb: str) -> FileLock:
+    """The lock on what is being written in `path`, taken; it ends with the process. Raises RunError."""
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"{path} is being {verb} by another process; wait for it or stop it.") from None
+    return lock
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_type_hints
 
 import torch
 from torch import Tensor
 
+from daedal.declare import PositiveFloat, PositiveInt, Seed
 from daedal.errors import UsageError
-from daedal.options import check_seed
+from daedal.options import Option, kind_of
 from daedal.play.stream import Items, count
 from daedal.play.system import System
 from daedal.spaces import Images, Space
@@ -46,27 +47,23 @@ class Settings:
     `keep` retains every keep-th checkpoint besides the newest two.
     """
 
-    steps: int | None = None
-    seconds: float | None = None
-    seed: int = 0
-    batch_size: int | None = None
-    rate: float | None = None
-    accumulate: int = 1
+    steps: PositiveInt | None = None
+    seconds: PositiveFloat | None = None
+    seed: Seed = 0
+    batch_size: PositiveInt | None = None
+    rate: PositiveFloat | None = None
+    accumulate: PositiveInt = 1
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
-    threads: int | None = None
-    save_every: int | None = None
-    keep: int | None = None
+    threads: PositiveInt | None = None
+    save_every: PositiveInt | None = None
+    keep: PositiveInt | None = None
     tensorboard: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("steps", "seconds", "batch_size", "rate", "accumulate", "threads", "save_every", "keep"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise UsageError(f"'{name}' of train must be greater than 0; got {value}.")
-        check_seed(self.seed, "train")
-        if self.precision not in ("float32", "bf16"):
-            raise UsageError(f"'precision' of train must be float32 or bf16; got {self.precision!r}.")
+        for name, annotation in get_type_hints(Settings, include_extras=True).items():
+            value = Option(name, kind_of(annotation), None).check(getattr(self, name), "train")
+            object.__setattr__(self, name, value)  # in its own type: a NumPy integer as an int
         if self.steps is not None and self.seconds is not None:
             raise UsageError("Give train a budget in steps or in seconds, not both.")
 

@@ -22,7 +22,8 @@ from daedal.play.seeds import ORDER, address, digest
 from daedal.play.turn import Batch
 
 KEEP_BYTES = 256 * 2**20  # decoded data up to this size stays in memory as tensors
-CHUNK = 4096  # items of one batch of `epoch()`
+CHUNK, LEAST = 4096, 16  # items of one batch of `epoch()`: the most, and what even the largest come in,
+NUMBERS = 2**24  # as otherwise a batch has no more numbers than this
 
 
 class Items(Protocol):
@@ -152,8 +153,14 @@ class Stream:
     def epoch(self) -> Iterator[Batch]:
         """This seat's share of one pass over the training split, in fixed order, in chunks. Raises UsageError."""
         mine = torch.arange(self.seat, finite_count(self.source.items), self.seats)
-        for rows in mine.split(CHUNK):
+        for rows in mine.split(self._chunk()):
             yield self.source.batch(rows)
+
+    def _chunk(self) -> int:
+        """Items at once: fewer the larger they are, so that memory is bounded."""
+        one = self.source.batch(torch.zeros(1, dtype=torch.long))
+        numbers = sum(t.numel() for t in (one.x, *one.given.values()))
+        return max(LEAST, min(CHUNK, NUMBERS // numbers))
 
 
 class Domains:

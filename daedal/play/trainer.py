@@ -23,7 +23,7 @@ from daedal.places import naming
 from daedal.play import average, checkpoint
 from daedal.play.boards import Boards
 from daedal.play.budget import stage_steps
-from daedal.play.compiling import compile_modules, graphs_made
+from daedal.play.compiling import compile_modules, graphs_run
 from daedal.play.folder import RunFolder, check_free, read_settings
 from daedal.play.guard import Guard, check_scalars
 from daedal.play.ledger import Ledger, NotFinite
@@ -74,7 +74,7 @@ class Trainer:
         self.ledger = Ledger(self.ranks)
         self.history: list[dict[str, Any]] = []
         self.seconds_before, self.saves, self.stopper = 0.0, 0, Stopper()
-        self.compiled: int | None = None  # graphs before the first round, until one is seen to be made
+        self.compiled: int | None = None  # runs of graphs before the first round, until one is seen to be run
 
     def _check_batch_size(self) -> int:
         check_enough(self.data, self.system.x)
@@ -100,7 +100,7 @@ class Trainer:
     ) -> Trainer:
         """A trainer with the settings of a run on disk, for `resume()`; `steps` sets a new total. Raises RunError."""
         kept = read_settings(Path(path))["settings"]
-        settings = Settings(**{**kept, "steps": steps, "seconds": None})
+        settings = Settings(**{**kept, "steps": steps, "seconds": None if steps else kept["seconds"]})
         return cls(system, data, settings, out=path, device=device, hooks=hooks)
 
     # -- the two ways to start
@@ -124,17 +124,13 @@ class Trainer:
         folder = RunFolder(self.out)
         record = folder.read_settings()
         self._check_resumable(record)
-        if self.ranks.first:
-            folder.take_lock()
         self.folder = folder
         with self._session():
             stages = self._stages(record["stage_steps"] if self.settings.steps is None else None)
             tensors, saved = checkpoint.newest(folder.training, self.ranks.rank, self.ranks.agree)
             place = Place(**saved["place"])
             self._check_room(stages, place)
-            self.system.load_state_dict(
-                {name.removeprefix("system/"): t for name, t in tensors.items() if name.startswith("system/")}
-            )
+            checkpoint.restore(self.system, tensors, self.out)
             self.guard = Guard(self.system)
             table = self._table(stages, place.stage)
             table.restore(tensors, saved)
@@ -152,23 +148,26 @@ class Trainer:
 
     def _check_room(self, stages: Sequence[Stage], place: Place) -> None:
         if place.step > stages[place.stage].steps:
-            played, total = _played(stages, place), sum(stage.steps for stage in stages)
-            raise UsageError(f"{self.out} has already played {played} steps; give --steps more than that, not {total}.")
+            done, total = _played(stages, place), sum(stage.steps for stage in stages)
+            raise UsageError(f"{self.out} has already played {done} steps; give --steps {done} or more, not {total}.")
 
     # -- preparing
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[None]:
-        """Device, threads, signals and default generators; all but the first are put back afterwards."""
+        """Lock, threads, device, signals and default generators; all but the device are put back afterwards."""
         threads = torch.get_num_threads()
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
-        self.system.to(self.device).train()
-        self.source = sources(self.data.train, self.system.roles, self.device, self.system.dtype)
-        if self.settings.compile:
-            compile_modules(self.system)
-            self.compiled = graphs_made()
         try:
+            if self.folder is not None and self.ranks.first:
+                self.folder.take_lock()
+                self.folder.tidy()
+            if self.settings.threads:
+                torch.set_num_threads(self.settings.threads)
+            self.system.to(self.device).train()
+            self.source = sources(self.data.train, self.system.roles, self.device, self.system.dtype)
+            if self.settings.compile:
+                compile_modules(self.system)
+                self.compiled = graphs_run()
             with untouched_generators(self.device) as self.generators, self.stopper.listening():
                 yield
         except OSError as error:
@@ -242,12 +241,13 @@ class Trainer:
             if self.ranks.first:
                 self._write_settings(self.folder, stages)
                 self.folder.settle(target, self.overwrite)
-                self.folder.take_lock()
         except BaseException:
             self.folder.discard()
             self.folder = None
             raise
         self.folder.path = target
+        if self.ranks.first:
+            self.folder.take_lock()
         self.ranks.wait()
 
     def _write_settings(self, folder: RunFolder, stages: Sequence[Stage]) -> None:
@@ -327,7 +327,7 @@ class Trainer:
         return self.seconds_before + self.clock() - self.started
 
     def _check_compiled(self) -> None:
-        if self.compiled is not None and graphs_made() == self.compiled:
+        if self.compiled is not None and graphs_run() == self.compiled:
             raise TrainingError(f"--compile made no graph of '{self.system.name}'; leave the flag out.")
         self.compiled = None
 

@@ -119,9 +119,17 @@ def load(
 
 
 def rebuild(path: str | Path, system: type[System] | None = None) -> System:
-    """A new system like the one of a run folder, without its weights. Raises RunError."""
+    """A new system like the one of a run folder, without its weights. Raises RunError.
+
+    Damaged weights are no hindrance; whole ones say whether it is in float64.
+    """
+    path = Path(path)
     record = read_description(path)
-    return _build(_class_of(record, system, Path(path)), record, Path(path))
+    made = _build(_class_of(record, system, path), record, path)
+    with contextlib.suppress(RunError), _weights(path / WEIGHTS) as file:
+        if _is_double(file):
+            made.double()
+    return made
 
 
 def _class_of(record: Mapping[str, Any], system: type[System] | None, path: Path) -> type[System]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from daedal.capabilities import Samples
 from daedal.data.base import Data, Unpaired
@@ -28,7 +31,7 @@ from daedal.systems.factory import check_pairing, create, resolve
 from daedal.systems.storage import rebuild, save, write_description
 
 PICTURED = 16  # samples in the picture made beside a checkpoint
-PICTURE_SHARE = 0.1  # of the time between pictures may go into the next one, so slow samplers make few
+PICTURE_SHARE = 0.1  # of the time between pictures may go into the next one, and of a budget in seconds into any
 Watch = Callable[[Mapping[str, Any], int], None]
 
 
@@ -64,7 +67,7 @@ def train(
     system = _system(system_or_name, data, seed, options)
     title = system_or_name if isinstance(system_or_name, str) else system.name
     target = default_folder(title, data) if out is None else Path(out)
-    hooks = _hooks(system, data, settings.seed, watch)
+    hooks = _hooks(system, data, settings.seed, seconds, watch)
     return _finish(Trainer(system, data, settings, out=target, overwrite=overwrite, device=device, hooks=hooks), data)
 
 
@@ -154,7 +157,8 @@ def _go_on(
 
 def _play_on(system: System, data: Data, out: str | Path, *, steps: Any, device: Any, watch: Watch | None) -> Run:
     _check_fit(system, data)
-    hooks = _hooks(system, data, read_settings(Path(out))["settings"]["seed"], watch)
+    kept = read_settings(Path(out))["settings"]
+    hooks = _hooks(system, data, kept["seed"], None if steps else kept["seconds"], watch)
     return _finish(Trainer.reopen(out, system, data, steps=steps, device=device, hooks=hooks), data, again=True)
 
 
@@ -193,19 +197,23 @@ def _finish(trainer: Trainer, data: Data, again: bool = False) -> Run:
     return run
 
 
-def _hooks(system: System, data: Data, seed: int, watch: Watch | None) -> Hooks:
+def _hooks(system: System, data: Data, seed: int, seconds: float | None, watch: Watch | None) -> Hooks:
     def describe(folder: Path, averages: Mapping[str, Tensor]) -> None:
         save(system, folder, averages=averages, fingerprint=data.fingerprint)
 
     pictured = isinstance(system, Samples) and isinstance(system.x, (Images, Vectors))
-    return Hooks(describe, Illustrator(system, data, seed) if pictured else None, watch)
+    return Hooks(describe, Illustrator(system, data, seed, seconds) if pictured else None, watch)
 
 
 class Illustrator:
-    """Pictures a few samples, from the same noise each time, in a run's samples/."""
+    """Pictures a few samples, from the same noise each time, in a run's samples/.
 
-    def __init__(self, system: System, data: Data, seed: int):
+    With a budget of `seconds` a picture that takes too large a share of it is given up, and no other is begun.
+    """
+
+    def __init__(self, system: System, data: Data, seed: int, seconds: float | None = None):
         self.system, self.seed = system, seed
+        self.most = math.inf if seconds is None else PICTURE_SHARE * seconds
         self.given = _examples(data, system.roles["given"])
         self.cost, self.last = 0.0, -float("inf")
 
@@ -216,11 +224,33 @@ class Illustrator:
             return
         generator = torch.Generator(self.system.device).manual_seed(self.seed)
         n = len(next(iter(self.given.values()))) if self.given else PICTURED
-        images = self.system.sample(n, given=self.given, generator=generator)  # type: ignore[operator]
+        try:
+            with contextlib.nullcontext() if self.most == math.inf else _Deadline(start + self.most):
+                images = self.system.sample(n, given=self.given, generator=generator)  # type: ignore[operator]
+        except _Late:
+            self.last, self.cost = time.monotonic(), math.inf
+            return
         (folder / "samples").mkdir(exist_ok=True)
         show(images).save(folder / "samples" / f"step-{step:08d}.png")
         self.last = time.monotonic()
         self.cost = self.last - start
+
+
+class _Late(Exception):
+    """A moment has passed."""
+
+
+class _Deadline(TorchDispatchMode):
+    """Raises _Late at the first operation after a moment, so any sampler can be given up without knowing of it."""
+
+    def __init__(self, moment: float):
+        super().__init__()
+        self.moment = moment
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if time.monotonic() > self.moment:
+            raise _Late
+        return func(*args, **(kwargs or {}))
 
 
 def _examples(data: Data, given: Sequence[str]) -> dict[str, Tensor]:

@@ -252,6 +252,22 @@ def test_overwriting_replaces_a_comparison_and_only_that(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_comparison_that_is_under_way_is_not_overwritten(moons, tmp_path, monkeypatch):
+    caught = []
+
+    def run(contest):
+        (contest.folder / "rows.json").write_text("{}")
+        with pytest.raises(RunError, match="out is being written by another process; wait for it or stop it"):
+            compare(["pca"], moons, out=contest.folder, overwrite=True, quiet=True)
+        assert (contest.folder / "rows.json").is_file()
+        caught.append(True)
+
+    monkeypatch.setattr(module._Contest, "run", run)
+    compare(["pca"], moons, out=tmp_path / "out", quiet=True)
+    assert caught
+    assert module.make_folder(tmp_path / "out", moons, True).is_dir()  # now it is not
+
+
 def test_by_default_those_that_can_model_the_data_take_part(digits, moons):
     names = [c.label for c in contenders(None, digits, "x", (), {})]
     assert names == [name for name in DEFAULT if name in catalogue.entries()]

@@ -1,11 +1,12 @@
 """A budget in seconds: how many steps it becomes."""
 
 import pytest
+import torch
 
 from daedal.declare import Recipe
-from daedal.play.settings import Settings
+from daedal.play.settings import Hooks, Settings
 from daedal.play.trainer import Trainer
-from tests.small import line, vectors
+from tests.small import Line, line, same, vectors
 
 DATA = vectors(128)  # 96 of them for training
 
@@ -32,6 +33,44 @@ def test_a_fiftieth_of_the_budget_is_timed():
     """Seven slow rounds of 1 s, two to warm up, then fast ones of 1/8 s: of 400 s, 5 + 24/8 are timed in 29 rounds."""
     slow, fast = [0.0, 1.0] * 7, [0.0, 0.125] * 24
     assert steps(400.0, Clock(*slow, *fast, 1.0)) == 400 * 29 / 8
+
+
+class Slow(Line):
+    """Plays rounds of 5 s, by a clock of its own."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__(DATA.fields["x"])
+        self.clock, self.played = Clock(0.0), 0
+
+    def turns(self, batches):
+        self.clock.now, self.played = self.clock.now + 5.0, self.played + 1
+        yield from super().turns(batches)
+
+
+@pytest.mark.parametrize(("seconds", "rehearsed", "expected"), [(1.0, 1, 1), (40.0, 3, 8), (200.0, 7, 40)])
+def test_no_round_is_rehearsed_once_a_third_of_the_budget_is_spent(seconds, rehearsed, expected):
+    slow = Slow()
+    run = Trainer(slow, DATA, Settings(seconds=seconds, batch_size=16), clock=slow.clock).run()
+    assert (run.steps, run.step, slow.played) == (expected, expected, rehearsed + expected)
+
+
+def test_a_run_whose_rehearsal_was_cut_short_resumes_exactly(tmp_path):
+    def trainer(folder, hooks=None):
+        slow = Slow()
+        settings = Settings(seconds=40.0, batch_size=16, save_every=3, tensorboard=False)
+        return Trainer(slow, DATA, settings, out=tmp_path / folder, clock=slow.clock, hooks=hooks)
+
+    def stop(entry, steps):
+        if entry["step"] == 5:
+            raise ZeroDivisionError
+
+    whole = trainer("whole").run()
+    with pytest.raises(ZeroDivisionError):
+        trainer("broken", Hooks(watch=stop)).run()
+    resumed = Trainer.reopen(tmp_path / "broken", Slow(), DATA).resume()
+    assert (resumed.step, resumed.steps) == (8, 8)
+    assert same(whole.system, resumed.system)
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [(None, 4000), (10, 60), (1, 40)])

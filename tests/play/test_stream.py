@@ -1,8 +1,11 @@
 """The order of the data: every item once an epoch, split over seats, a pure function of the number of draws."""
 
+from types import SimpleNamespace
+
 import torch
 
 from daedal.play.stream import Source, Stream
+from daedal.play.turn import Batch
 from tests.small import vectors
 
 DATA = vectors(n=68)  # 51 training items
@@ -47,6 +50,23 @@ def test_draws_are_the_whole_state():
 def test_epoch_passes_once_over_everything_whatever_the_seats():
     seen = [row for seat in range(3) for batch in stream(seat, 3, 9).epoch() for row in rows(batch)]
     assert sorted(seen) == list(range(51))
+
+
+def test_an_epoch_of_large_items_comes_in_small_batches(monkeypatch):
+    def sizes():
+        return [len(batch.x) for batch in stream().epoch()]
+
+    assert sizes() == [51]
+    monkeypatch.setattr("daedal.play.stream.NUMBERS", 4 * 20)  # an item has three and a label
+    assert sizes() == [20, 20, 11]
+    monkeypatch.setattr("daedal.play.stream.NUMBERS", 1)
+    assert sizes() == [16, 16, 16, 3]
+
+
+def test_items_of_up_to_4096_numbers_come_in_batches_of_4096():
+    for dim, size in ((64, 4096), (4095, 4096), (8191, 2048), (2**21 - 1, 16)):
+        items = SimpleNamespace(batch=lambda rows, dim=dim: Batch(torch.empty(1, dim), {"label": torch.zeros(1)}))
+        assert Stream._chunk(SimpleNamespace(source=items)) == size
 
 
 def test_large_data_is_gathered_and_gives_the_same_batches(monkeypatch):

@@ -2,15 +2,18 @@
 
 import math
 import os
+import re
 import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from daedal.errors import Interrupted, RunError, TrainingError, UsageError
-from daedal.play import checkpoint
+from daedal.play import checkpoint, trainer
+from daedal.play.folder import RunFolder
 from daedal.play.player import Player
 from daedal.play.settings import Hooks, Settings, check_enough
 from daedal.play.trainer import Trainer
@@ -95,8 +98,9 @@ def test_resume_with_more_steps_follows_the_longer_schedule(tmp_path):
     assert (longer.step, longer.steps) == (25, 25)
     shares = [(step / 25 - 0.1) / 0.9 for step in range(10, 25)]  # after a warm-up of a tenth, half a cosine
     assert rates == pytest.approx([1e-2 * (1 + math.cos(math.pi * share)) / 2 for share in shares], rel=1e-12)
-    with pytest.raises(UsageError, match="already played 25"):
+    with pytest.raises(UsageError, match="already played 25 steps; give --steps 25 or more, not 5"):
         Trainer.reopen(tmp_path / "run", line(DATA), DATA, steps=5).resume()
+    assert Trainer.reopen(tmp_path / "run", line(DATA), DATA, steps=25).resume().step == 25
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path):
@@ -147,14 +151,24 @@ def test_bf16_is_seen_inside_and_parameters_stay_float32():
 
 
 def test_compile_makes_a_graph_and_refuses_where_there_is_nothing(monkeypatch):
-    from daedal.play.compiling import graphs_made
+    from daedal.play.compiling import graphs_run
 
-    before = graphs_made()
+    before = graphs_run()
     train(Settings(steps=2, batch_size=16, compile=True))
-    assert graphs_made() > before
+    assert graphs_run() > before
     monkeypatch.setattr(Line, "compiles", ())
     with pytest.raises(UsageError, match="nothing that --compile"):
         train(Settings(steps=2, compile=True))
+
+
+def test_compile_works_again_in_the_same_process(tmp_path):
+    """Seeds in a loop, and resuming: graphs that are there already are used again."""
+    settings = Settings(steps=4, batch_size=16, compile=True, save_every=1)
+    whole, again = (train(settings, system=line(DATA, seed)) for seed in (0, 1))
+    assert not same(whole.system, again.system)
+    with pytest.raises(Boom):
+        train(settings, tmp_path / "run", hooks=stop_at(2, boom))
+    assert same(Trainer.reopen(tmp_path / "run", line(DATA, seed=9), DATA).resume().system, whole.system)
 
 
 def test_compile_refuses_what_it_would_silently_leave_as_it_is():
@@ -199,6 +213,19 @@ def test_threads_take_effect_inside_rounds_and_are_kept_for_resuming(tmp_path):
     Trainer.reopen(tmp_path / "run", second, DATA).resume()
     assert (first.threads, second.threads) == ([2] * 6, [2] * 5)
     assert torch.get_num_threads() == 1
+
+
+def test_a_failure_to_begin_leaves_threads_and_lock_as_they_were(tmp_path, monkeypatch):
+    settings = Settings(steps=4, batch_size=16, threads=2)
+    train(settings, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "sources", lambda *_: boom())
+        failing = [Trainer(line(DATA), DATA, settings), Trainer.reopen(tmp_path / "run", line(DATA), DATA)]
+        for begin in (failing[0].run, failing[1].resume):
+            with pytest.raises(Boom):
+                begin()
+            assert torch.get_num_threads() == 1
+    assert Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume().step == 4
 
 
 def test_the_seed_changes_what_is_drawn_and_nothing_else_does():
@@ -258,6 +285,50 @@ def test_a_run_that_is_being_trained_is_refused(tmp_path):
     assert caught
 
 
+def test_resuming_removes_what_killed_processes_left_half_written(tmp_path):
+    train(Settings(steps=2, batch_size=16, tensorboard=False), tmp_path / "run")
+    dead, running = 2**31 - 1, os.getppid()
+    names = [".weights.safetensors.{}.part", "training/.step-0000000002-rank0.safetensors.{}.part"]
+    parts = {process: [tmp_path / "run" / name.format(process) for name in names] for process in (dead, running)}
+    kept = [*parts[running], tmp_path / "run" / ".mine.part", tmp_path / "run" / "training" / "notes.1.part"]
+    for path in (*parts[dead], *kept):
+        path.touch()
+    Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume()
+    assert not any(path.exists() for path in parts[dead])
+    assert all(path.exists() for path in kept)
+
+
+def describe(folder, averages):
+    """Make a folder one that may be overwritten."""
+    (folder / "system.json").touch()
+
+
+def test_a_run_that_is_being_trained_is_not_overwritten(tmp_path):
+    whole, caught = train(), []
+
+    def second():
+        if not caught:
+            with pytest.raises(RunError, match="run is being trained by another process; wait for it or stop it"):
+                train(out=tmp_path / "run", overwrite=True)
+            caught.append(True)
+
+    run = train(out=tmp_path / "run", hooks=replace(stop_at(5, second), describe=describe))
+    assert caught
+    assert same(whole.system, run.system)
+    assert train(Settings(steps=2, batch_size=16), tmp_path / "run", overwrite=True).step == 2  # now nobody is
+
+
+def test_a_run_that_is_trained_again_meanwhile_is_not_overwritten(tmp_path):
+    """Another resumes it once the one that is to replace it has begun to be built."""
+    train(Settings(steps=4, batch_size=16), tmp_path / "run", hooks=Hooks(describe=describe))
+    other = RunFolder(tmp_path / "run")
+    with pytest.raises(RunError, match="another process"):
+        train(out=tmp_path / "run", overwrite=True, hooks=Hooks(describe=lambda *_: other.take_lock()))
+    other.release_lock()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert Trainer.reopen(tmp_path / "run", line(DATA), DATA).resume().step == 4
+
+
 def test_other_data_other_versions_and_occupied_folders_are_refused(tmp_path):
     train(Settings(steps=4, batch_size=16), tmp_path / "run")
     with pytest.raises(RunError, match="fingerprints differ"):
@@ -315,6 +386,34 @@ def test_too_few_items_and_bad_settings():
             Settings(**bad)
     with pytest.raises(UsageError, match="multiple of 3"):
         Trainer(line(DATA), DATA, Settings(steps=1, batch_size=16, accumulate=3))
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"steps": 2.5}, "'steps' of train must be an integer in [1, inf), or None; got 2.5."),
+        ({"steps": True}, "'steps' of train must be an integer in [1, inf), or None; got True."),
+        ({"accumulate": 2.0}, "'accumulate' of train must be an integer in [1, inf); got 2.0."),
+        ({"batch_size": 16.0}, "'batch_size' of train must be an integer in [1, inf), or None; got 16.0."),
+        ({"threads": 1.0}, "'threads' of train must be an integer in [1, inf), or None; got 1.0."),
+        ({"save_every": 1.5}, "'save_every' of train must be an integer in [1, inf), or None; got 1.5."),
+        ({"keep": "2"}, "'keep' of train must be an integer in [1, inf), or None; got '2'."),
+        ({"seconds": True}, "'seconds' of train must be a float in (0, inf), or None; got True."),
+        ({"rate": math.nan}, "'rate' of train must be a float in (0, inf), or None; got nan."),
+        ({"compile": "no"}, "'compile' of train must be True or False; got 'no'."),
+        ({"precision": "fp8"}, "'precision' of train must be one of 'float32', 'bf16'; got 'fp8'."),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_in_a_sentence(bad, words):
+    with pytest.raises(UsageError, match=f"^{re.escape(words)}$"):
+        Settings(**bad)
+
+
+def test_a_setting_is_kept_in_its_own_type():
+    settings = Settings(seconds=2, batch_size=np.int64(16), rate=np.float64(0.5))
+    kept = (settings.seconds, settings.batch_size, settings.rate)
+    assert kept == (2.0, 16, 0.5)
+    assert [type(value) for value in kept] == [float, int, float]
 
 
 def test_keep_retains_every_kth_save(tmp_path):

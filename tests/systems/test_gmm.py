@@ -269,6 +269,33 @@ def test_large_images_get_diagonal_covariances():
     assert GMM(Images(3, 16, 16), components=2).covariance == "diagonal"
 
 
+@pytest.mark.parametrize(
+    ("n", "dim", "components", "seen"),
+    [
+        (30_000, 64, 3, 10_000),
+        (30_000, 1677, 3, 10_000),
+        (3000, 3 * 64 * 64, 3, 1000),  # of 3000, every third: at most 2**24 / 12288 = 1365
+        (300, 2**20, 4, 38),  # at most 40, ten for each component
+        (5, 2**24, 5, 5),
+    ],
+)
+def test_it_starts_from_fewer_items_the_larger_they_are(n, dim, components, seen):
+    class Enough(Exception):
+        pass
+
+    class Counted:
+        def __len__(self):
+            return n
+
+        def gather(self, indices, fields=None):
+            raise Enough(len(indices))
+
+    system = GMM(Images(1, 1, 1), components=components)
+    system.x = SimpleNamespace(dim=dim)
+    with pytest.raises(Enough, match=rf"^{seen}$"):
+        system.fit_scale(Counted())
+
+
 def test_what_it_cannot_do_is_refused():
     with pytest.raises(ValueError, match="can be given nothing; got label"):
         GMM(Vectors(2), {"label": Labels(3)})

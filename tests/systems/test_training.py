@@ -167,6 +167,25 @@ def test_a_damaged_weights_file_does_not_stop_a_run_with_checkpoints(run, data):
     assert small.same(again.system, load(run.path))
 
 
+def test_a_run_in_float64_goes_on_in_float64(data, tmp_path):
+    def made():
+        return create("vae", data, **TINY).double()
+
+    def stop(line, steps):
+        if line["step"] == 4:
+            raise ZeroDivisionError
+
+    options = {"steps": 6, "save_every": 2, "batch_size": 16}
+    whole = train(made(), data, out=tmp_path / "whole", **options)
+    with pytest.raises(ZeroDivisionError):
+        train(made(), data, out=tmp_path / "run", watch=stop, **options)
+    with pytest.raises(RunError, match=r"is torch\.float64 in .*, and torch\.float32 in the system that is to go on"):
+        train(made().float(), data, out=tmp_path / "run", resume=True)
+    again = train("vae", data, out=tmp_path / "run", resume=True)
+    assert again.system.dtype == torch.float64
+    assert small.same(whole.system, again.system)
+
+
 # -- what is asked wrongly
 
 
@@ -206,6 +225,56 @@ def test_a_slow_sampler_is_pictured_less_often(data, tmp_path, monkeypatch):
         picture(tmp_path, step)
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert names == ["step-00000001.png", "step-00000003.png"]
+
+
+@pytest.fixture
+def slow(data, monkeypatch):
+    """A system whose net takes a second each time that it is called, the clock, and what samples it."""
+    system, now = create("ddpm", data, timesteps=8, width=8, blocks=1), [0.0]
+    monkeypatch.setattr(training.time, "monotonic", lambda: now[0])
+
+    def wait(*_):
+        now[0] += 1.0
+
+    system.network.register_forward_pre_hook(wait)
+    return system, now
+
+
+def test_a_picture_takes_a_tenth_of_a_budget_in_seconds_or_is_given_up(slow, data, tmp_path):
+    system, now = slow
+    picture = training.Illustrator(system.train(), data, 0, seconds=30.0)
+    picture(tmp_path, 1)
+    assert 3.0 < now[0] <= 4.0  # up to the first call after the moment
+    assert system.training
+    now[0] += 1e6
+    picture(tmp_path, 2)
+    assert now[0] < 1e6 + 5.0  # no other is begun
+    assert not (tmp_path / "samples").exists()
+
+
+@pytest.mark.parametrize("seconds", [100.0, None])
+def test_a_picture_that_a_budget_has_room_for_is_the_one_that_is_made_without_one(slow, data, tmp_path, seconds):
+    system, now = slow
+    training.Illustrator(system, data, 0, seconds)(tmp_path, 1)
+    assert now[0] == 8.0
+    expected = system.sample(16, generator=torch.Generator().manual_seed(0))
+    training.show(expected).save(tmp_path / "expected.png")
+    assert (tmp_path / "samples" / "step-00000001.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
+
+
+def test_a_budget_bounds_pictures_of_a_resumed_run_too_unless_it_is_told_other_steps(data, tmp_path, monkeypatch):
+    seen = []
+    made = training.Illustrator.__init__
+
+    def watched(self, system, data, seed, seconds=None):
+        seen.append(seconds)
+        made(self, system, data, seed, seconds)
+
+    monkeypatch.setattr(training.Illustrator, "__init__", watched)
+    steps = train("pca", data, seconds=0.1, out=tmp_path / "run", components=2).steps
+    for options in ({}, {}, {"steps": steps + 1}, {}):
+        train("pca", data, out=tmp_path / "run", resume=True, **options)
+    assert seen == [0.1, 0.1, 0.1, None, None]
 
 
 def test_the_card_is_filled_in(run):

@@ -33,13 +33,14 @@ from daedal.capabilities import Given, Samples, Scores
 from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.errors import TrainingError
 from daedal.play.player import Player
-from daedal.play.stream import finite_count
+from daedal.play.stream import NUMBERS, finite_count
 from daedal.play.system import System
 from daedal.play.turn import Done, Tell
 from daedal.spaces import Images, Space
 
 FULL = 256  # up to this many dimensions covariances are full unless told otherwise
-STARTERS = 10_000  # k-means sees at most so many items
+STARTERS = 10_000  # k-means sees at most so many items, and of large ones fewer, as it sees them together,
+PER_COMPONENT = 10  # but so many for each component
 
 
 class GMM(System, Samples, Scores):
@@ -111,7 +112,8 @@ class GMM(System, Samples, Scores):
         super().fit_scale(items)
         if finite_count(items) < self.components:
             raise ValueError(f"'components' of GMM must be at most {len(items)}, the items; got {self.components}.")
-        some = range(0, len(items), math.ceil(len(items) / STARTERS))
+        most = max(PER_COMPONENT * self.components, min(STARTERS, NUMBERS // self.x.dim))
+        some = range(0, len(items), math.ceil(len(items) / most))
         x = items.gather(some, (self.roles["x"],))[self.roles["x"]].to(self.device)
         y = self.standardise(x.to(self.dtype)).flatten(1).double()
         clusters = KMeans(self.components, n_init=5, random_state=int(self.start))  # pyright: ignore[reportArgumentType]
