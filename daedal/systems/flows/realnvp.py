@@ -6,19 +6,24 @@ tensorflow/models (real_nvp).
     log p(x) = log N(f(x); 0, I) + log |det df/dx|
 
 Images, scale by scale: three couplings over checkerboards, squeeze, three over halves of the channels, half of the
-channels are factored out; the last scale has four over checkerboards. Vectors: couplings over alternating halves.
+channels are factored out; the last scale has four over checkerboards. Each squeeze doubles the feature maps of what
+comes after it (section 3.6, and `2 * dim` in the official code). Vectors: couplings over alternating halves.
 
 | code | paper |
 |---|---|
 | `flow` | f |
 | `couplings` | couplings, for vectors (the last one included); a scale of images has 3 + 3, the last 4 |
-| `blocks`, `width` | residual blocks and feature maps of the networks s and t |
+| `blocks`, `width` | residual blocks of the networks s and t, and their feature maps before the first squeeze |
 
 Deviations. A learned affine map of each number comes first (the identity at the start), since pixels differ in
 their spread by their place, and the networks know the place. Batch normalisation is off, since it makes the loss
 of an item depend on its batch; `norm="batch"` puts it after each coupling, over all positions. Residual blocks are
 neither batch- nor weight-normalised, their activation is SiLU, and they have dropout: data sets here are small.
 For vectors the networks s and t are perceptrons with ReLU.
+Paper: L2 on the magnitudes of weight normalisation; here: decoupled decay (AdamW) of all parameters, as there are no
+such magnitudes. Official code: the gradient's norm is clipped at 100, the rate is constant and the last weights are
+used; here: clipped at 1, the rate rises for 2 % of training and falls to zero along half a cosine, and weights are
+averaged with a decay of .99 (0 in the paper's configuration), because budgets here are short.
 Data is dequantised in the rounds, never in `log_prob`.
 """
 
@@ -70,7 +75,7 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         scales: how many sizes of image there are, each half the one before; chosen by the space
         couplings: number of couplings for vectors
         blocks: residual blocks of each network over images (hidden layers, for vectors); chosen by the space
-        width: feature maps of each network (units of a layer, for vectors); chosen by the space
+        width: feature maps before the first squeeze, doubled by each (for vectors, units of a layer); chosen by the space
         norm: batch normalisation after each coupling, or none
         dropout: share of features dropped in training; chosen by the space
         weight_decay: how strongly weights are pulled to zero
@@ -84,7 +89,15 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         venue="ICLR",
         arxiv="1605.08803",
         space={"space": "Images", "channels": 3, "height": 32, "width": 32, "levels": 256},
-        options={"scales": 2, "blocks": 8, "width": 64, "norm": "batch", "dropout": 0.0, "weight_decay": 5e-5},  # [M]
+        options={
+            "scales": 2,
+            "blocks": 8,  # [M]
+            "width": 64,  # [M]
+            "norm": "batch",
+            "dropout": 0.0,
+            "weight_decay": 5e-5,
+            "average_decay": 0.0,
+        },
         recipe=Recipe(batch_size=64, steps=500_000, rate=1e-3),  # steps: our choice, the paper gives none
     )
     recipe = Recipe(batch_size=128, steps=3000, rate=2e-3)
@@ -139,26 +152,27 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
                 f"'scales' of RealNVP must be an integer in [1, {most}] for images of {x.height}x{x.width}; "
                 f"got {self.scales}."
             )
-        stages, before = [], [Logit(x.cell), Elementwise(shape)]
+        stages, before, width = [], [Logit(x.cell), Elementwise(shape)], self.width
         for _ in range(self.scales - 1):
             c, h, w = shape
             wide = (4 * c, h // 2, w // 2)
-            checkers = self._checkerboards(shape, 3)
-            channels = self._couplings(wide, [channel_halves(4 * c, i) for i in range(3)])
+            checkers = self._checkerboards(shape, width, 3)
+            width *= 2
+            channels = self._couplings(wide, width, [channel_halves(4 * c, i) for i in range(3)])
             stages.append(Chain([*before, *checkers, Squeeze(), *channels]))
             before = []
             shape = (2 * c, h // 2, w // 2)
-        return MultiScale(stages, Chain([*before, *self._checkerboards(shape, 4)]), shape)
+        return MultiScale(stages, Chain([*before, *self._checkerboards(shape, width, 4)]), shape)
 
-    def _checkerboards(self, shape: Shape, count: int) -> list[Bijection]:
-        return self._couplings(shape, [checkerboard(shape[1], shape[2], i) for i in range(count)])
+    def _checkerboards(self, shape: Shape, width: int, count: int) -> list[Bijection]:
+        return self._couplings(shape, width, [checkerboard(shape[1], shape[2], i) for i in range(count)])
 
-    def _couplings(self, shape: Shape, masks: list[Tensor]) -> list[Bijection]:
+    def _couplings(self, shape: Shape, width: int, masks: list[Tensor]) -> list[Bijection]:
         make = partial(
             ConvConditioner,
             shape[0],
             (shape[1], shape[2]),
-            width=self.width,
+            width=width,
             blocks=self.blocks,
             dropout=self.dropout,
             vector=self.width if self.given else 0,
