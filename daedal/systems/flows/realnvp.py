@@ -75,7 +75,7 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         scales: how many sizes of image there are, each half the one before; chosen by the space
         couplings: number of couplings for vectors
         blocks: residual blocks of each network over images (hidden layers, for vectors); chosen by the space
-        width: feature maps before the first squeeze, doubled by each (for vectors, units of a layer); chosen by the space
+        width: feature maps before any squeeze, each doubles them (units of a layer, for vectors); chosen by the space
         norm: batch normalisation after each coupling, or none
         dropout: share of features dropped in training; chosen by the space
         weight_decay: how strongly weights are pulled to zero
