@@ -218,6 +218,15 @@ def test_the_space_chooses_the_network(x, network, likelihood, hidden):
     assert VAE(x, **options).options == options
 
 
+@pytest.mark.parametrize("size", [(7, 40), (4, 100), (300, 1), (2, 200)])
+def test_a_long_image_that_cannot_be_halved_gets_a_perceptron(size):
+    vae = VAE(Images(1, *size))
+    assert (vae.network, vae.hidden) == ("mlp", (128, 128))
+    assert vae.sample(2).shape == (2, 1, *size)
+    assert VAE(Images(1, 8, 40)).network == "conv"
+    assert VAE(Images(1, 7, 40), hidden=(5,)).network == "conv"
+
+
 def test_convolutions_need_an_image_and_a_layer():
     with pytest.raises(ValueError, match="'network' of VAE must be 'mlp' for vectors"):
         VAE(Vectors(3), network="conv")

@@ -233,8 +233,9 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
 
 
 def _default_network(x: Space, hidden: tuple[int, ...] | None) -> Literal["mlp", "conv"]:
-    large = isinstance(x, Images) and x.height * x.width > SMALL
-    return "conv" if large and hidden != () else "mlp"
+    if not isinstance(x, Images) or x.height * x.width <= SMALL or hidden == ():
+        return "mlp"
+    return "conv" if hidden or count_halvings((x.height, x.width)) else "mlp"
 
 
 def _default_hidden(x: Space, network: str) -> tuple[int, ...]:
