@@ -18,7 +18,8 @@ Deviations. The network's size follows the space, and the rate is annealed, beca
 Vectors go through a residual perceptron; L_0 is then a Gaussian density, in standard units corrected to user
 units. What is conditioned on is added to the time embedding, and concatenated to the input where it has a place.
 As in the official code, estimates of x_0 are clipped to the data's range in sampling and in the bound: [-1, 1] for
-images, for vectors the range of each coordinate in the training data.
+images, for vectors the range of each coordinate in the training data (of endless data a wider one than of its first
+10,000 items).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from daedal.capabilities import Bounds, Denoises, Given, Samples
 from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, Paper, PositiveInt, Recipe
 from daedal.nn.condition import Condition
 from daedal.nn.residual import TimedMLP
+from daedal.nn.scale import first_items
 from daedal.nn.unet import UNet
 from daedal.play.player import Average, Player, Rate, adam, cosine, linear
 from daedal.play.system import System
@@ -44,6 +46,7 @@ from daedal.spaces import Images, Space
 
 DDIM_STEPS = 50
 SMALL = 16  # pixels a side
+MARGIN = 0.25  # on each side of the range of an endless field's first items, as a share of that range
 SMALL_IMAGES = Recipe(batch_size=128, steps=2000, rate=2e-3, epochs=215)  # a narrow network bears the rate
 VECTORS = Recipe(batch_size=512, steps=5000, rate=3e-3)  # the noise of the loss matters more than the number of steps
 
@@ -169,9 +172,12 @@ class DDPM(System, Samples, Bounds, Denoises):
         """Learn units and range of the data (vectors only)."""
         super().fit_scale(items)
         if not isinstance(self.x, Images):
-            x = self.standardise(items.gather(range(len(items)), (self.roles["x"],))[self.roles["x"]])
-            self.low.copy_(x.min(0).values)
-            self.high.copy_(x.max(0).values)
+            x = self.standardise(first_items(items, self.roles["x"]))
+            low, high = x.min(0).values, x.max(0).values
+            # Of an endless field later items lie farther out; what is beyond its first costs them nothing then.
+            margin = 0.0 if hasattr(items, "__len__") else MARGIN * (high - low)
+            self.low.copy_(low - margin)
+            self.high.copy_(high + margin)
 
     def players(self) -> dict[str, Player]:
         """One player, with the running average that sampling and the bound use."""
