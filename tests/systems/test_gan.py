@@ -41,6 +41,18 @@ def test_losses_are_the_games_at_the_discriminators_logits():
     assert turn.loss.item() == pytest.approx(-fake.log().mean().item())
 
 
+def test_under_bf16_the_losses_of_a_coin_are_log_4_and_log_2():
+    """Logits of 0 cost log 2 each; in bfloat16 that would be .6914."""
+    system = GAN(Images(1, 8, 8), latent=4, width=4)
+    with torch.no_grad():
+        system.discriminator.head.weight.zero_()
+        system.discriminator.head.bias.zero_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        losses = [turn.loss for turn in system.turns(_batches(Batch(torch.rand(6, 1, 8, 8))))]
+    expected = torch.tensor([4.0, 2.0]).log()
+    torch.testing.assert_close(torch.stack(losses), expected, rtol=1e-6, atol=0)
+
+
 def test_the_discriminator_plays_as_often_as_told():
     system = GAN(Vectors(2), discriminator_steps=3)
     turns = list(system.turns(_batches(Batch(torch.randn(8, 2)))))

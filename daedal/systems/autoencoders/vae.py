@@ -32,7 +32,7 @@ from daedal.nn.mlp import MLP, Activation
 from daedal.play.player import Player, Rate, cosine
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
-from daedal.probability.distributions import gaussian_log_prob, reparameterise
+from daedal.probability.distributions import at_least_single, gaussian_log_prob, reparameterise
 from daedal.probability.divergences import kl_from_standard_normal
 from daedal.probability.likelihoods import make_likelihood
 from daedal.spaces import Images, Space, Vectors
@@ -122,8 +122,12 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
 
     def posterior(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z | x) for x in standard units: (n, latent) each."""
-        mean, log_variance = self.encoder(x, context).chunk(2, 1)
+        mean, log_variance = at_least_single(self.encoder(x, context)).chunk(2, 1)
         return mean, log_variance
+
+    def outputs(self, z: Tensor, context: Context) -> Tensor:
+        """The decoder's outputs for codes z (n, latent), of which `observation` makes p(x | z): (n, outputs, *x)."""
+        return at_least_single(self.decoder(z, context))
 
     def bound_terms(
         self, x: Tensor, context: Context, generator: torch.Generator | None = None
@@ -135,7 +139,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
             kl = kl_from_standard_normal(mean, log_variance).sum(1)
         else:
             kl = (gaussian_log_prob(z, mean, log_variance) - gaussian_log_prob(z, 0.0, 0.0)).sum(1)
-        return self.observation.log_prob(self.decoder(z, context), x), kl
+        return self.observation.log_prob(self.outputs(z, context), x), kl
 
     # -- capabilities
 
@@ -166,7 +170,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         z = reparameterise(mean, log_variance, generator)
         prior = gaussian_log_prob(z, 0.0, 0.0).sum(1)
         posterior = gaussian_log_prob(z, mean, log_variance).sum(1)
-        return self.observation.log_prob(self.decoder(z, context), x) + prior - posterior
+        return self.observation.log_prob(self.outputs(z, context), x) + prior - posterior
 
     @property
     def latent_space(self) -> Vectors:
@@ -180,7 +184,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """The mean of p(x | z): (n, *x)."""
         context = self.context(self.prepare_given(given, len(z)), len(z))
-        return self.standardise.inverse(self.observation.mean(self.decoder(z, context)))
+        return self.standardise.inverse(self.observation.mean(self.outputs(z, context)))
 
     def draw(
         self,
@@ -198,7 +202,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
             decoder_noise: draw from p(x given z), which is what the bound is about, instead of taking its mean
         """
         z = torch.randn((n, self.latent), generator=generator, dtype=self.dtype, device=self.device) * temperature
-        outputs = self.decoder(z, self.context(given, n))
+        outputs = self.outputs(z, self.context(given, n))
         noise = not isinstance(self.x, Images) if decoder_noise is None else decoder_noise
         x = self.observation.sample(outputs, generator) if noise else self.observation.mean(outputs)
         return self.standardise.inverse(x)

@@ -26,6 +26,7 @@ from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synth
 from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
+from daedal.probability.distributions import at_least_single
 from daedal.spaces import Images, Space
 
 SMALL = 768  # numbers an item, 16x16 in colour: such sets are small
@@ -93,12 +94,12 @@ class GAN(System, Samples):
             batch = next(batches)
             with torch.no_grad():
                 items = self.synthesiser.generate(len(batch), batch.given)
-            real = self.discriminator(self.standardise(batch.x), batch.given)
-            fake = self.discriminator(items, batch.given)
+            real = at_least_single(self.discriminator(self.standardise(batch.x), batch.given))
+            fake = at_least_single(self.discriminator(items, batch.given))
             yield Turn("discriminator", game.discriminator(real, fake), scalars={"accuracy": accuracy(real, fake)})
         given = batch.given  # pyright: ignore[reportPossiblyUnbound]
         fake = self.discriminator(self.synthesiser.generate(len(batch), given), given)  # pyright: ignore[reportPossiblyUnbound]
-        yield Turn("synthesiser", game.synthesiser(fake))
+        yield Turn("synthesiser", game.synthesiser(at_least_single(fake)))
 
     def draw(
         self, n: int, given: Given, generator: torch.Generator | None, *, truncation: PositiveFloat | None = None

@@ -32,6 +32,7 @@ from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synth
 from daedal.play.player import Average, Player, Rate, adam, constant, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch, Tell, Turn
+from daedal.probability.distributions import at_least_single
 from daedal.spaces import Images, Space, Vectors
 
 POINTS = Recipe(batch_size=256, steps=3000, rate=1e-3)  # falling to zero: modes of points are narrow
@@ -109,14 +110,15 @@ class WGANGP(System, Samples):
                 yield Tell(self.clip_critic)
         given = batch.given  # pyright: ignore[reportPossiblyUnbound]
         fake = self.critic(self.synthesiser.generate(len(batch), given), given)  # pyright: ignore[reportPossiblyUnbound]
-        yield Turn("synthesiser", GAMES["wasserstein"].synthesiser(fake))
+        yield Turn("synthesiser", GAMES["wasserstein"].synthesiser(at_least_single(fake)))
 
     def _critic_turn(self, batch: Batch) -> Turn:
         with torch.no_grad():
             fake = self.synthesiser.generate(len(batch), batch.given)
         real = self.standardise(batch.x)
         twice = {name: torch.cat([value, value]) for name, value in batch.given.items()}
-        loss = GAMES["wasserstein"].discriminator(*self.critic(torch.cat([real, fake]), twice).chunk(2))
+        scores = at_least_single(self.critic(torch.cat([real, fake]), twice))
+        loss = GAMES["wasserstein"].discriminator(*scores.chunk(2))
         scalars = {"distance": -loss.detach()}
         if self.constraint == "penalty":
             norms = gradient_norms(lambda x: self.critic(x, batch.given), interpolate(real, fake))
