@@ -22,14 +22,15 @@ from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.flows.realnvp import RealNVP, count_scales
 from tests.small import data_of
 
-SMALL = {"width": 6, "blocks": 1, "couplings": 4, "dropout": 0.0}
+SMALL = {"width": 6, "blocks": 1, "dropout": 0.0}
 SHAPES = [(1, 4, 4), (3, 4, 4)]
 SPACES = [Images(1, 4, 4, 17), Images(3, 4, 4), Images(1, 5, 3, 17), Images(2, 1, 1), Vectors(1), Vectors(5)]
 
 
 def small(x, given=None, **options):
     torch.manual_seed(0)
-    return RealNVP(x, given, **{**SMALL, **options})
+    couplings = {} if isinstance(x, Images) else {"couplings": 4}
+    return RealNVP(x, given, **{**SMALL, **couplings, **options})
 
 
 def shaken(module, deviation=0.2):

@@ -29,6 +29,7 @@ from daedal.declare import Fraction, NonNegativeFloat, Paper, PositiveFloat, Pos
 from daedal.nn.condition import Condition
 from daedal.nn.conv import ConvDecoder, ConvEncoder, count_halvings
 from daedal.nn.mlp import MLP, Activation
+from daedal.nn.unused import without
 from daedal.play.player import Player, Rate, cosine
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
@@ -39,6 +40,7 @@ from daedal.spaces import Images, Space, Vectors
 
 SMALL = 256  # pixels up to which a perceptron does as well as convolutions, and is faster
 CONDITION_WIDTH = 64
+SIGMA_FLOOR = 1e-3
 
 
 class Context(NamedTuple):
@@ -57,7 +59,8 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         hidden: widths of the hidden layers; with convolutions, channels after each halving; () is a linear model
         activation: the non-linearity between layers
         likelihood: what the decoder's outputs mean; on a grid, all but gaussian are probabilities of the grid value
-        sigma_floor: least standard deviation of a gaussian (in standard units), least scale of a logistic
+        sigma_floor: least standard deviation of a gaussian (in standard units), least scale of a logistic; .001 unless
+            given
         beta: weight of the KL in the loss; above 1, simpler codes and blurrier reconstructions
         dropout: share of the decoder's hidden units left out in training
         kl: the KL in closed form, or sampled (unbiased, of higher variance)
@@ -89,7 +92,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         hidden: tuple[PositiveInt, ...] | None = None,
         activation: Literal["silu", "relu", "tanh"] = "silu",
         likelihood: Literal["gaussian", "bernoulli", "binomial", "logistic", "categorical"] | None = None,
-        sigma_floor: PositiveFloat = 1e-3,
+        sigma_floor: PositiveFloat | None = None,
         beta: NonNegativeFloat = 1.0,
         dropout: Fraction | None = None,
         kl: Literal["closed", "sampled"] = "closed",
@@ -100,10 +103,11 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         self.hidden = tuple(_default_hidden(x, self.network) if hidden is None else hidden)
         self.latent = latent or _default_latent(x)
         self.activation: Activation = activation
-        self.sigma_floor, self.beta, self.kl = sigma_floor, beta, kl
+        self.beta, self.kl = beta, kl
         self.dropout = _default_dropout(x, self.network) if dropout is None else dropout
         self.given_dropout = given_dropout
-        self.observation = make_likelihood(likelihood, x, sigma_floor)
+        self.observation = make_likelihood(likelihood, x, sigma_floor or SIGMA_FLOOR)
+        self.sigma_floor = _sigma_floor(self.observation.name, sigma_floor)
         self.likelihood = self.observation.name
         self.measure = self.observation.measure
         size = (x.height, x.width) if isinstance(x, Images) and self.network == "conv" else None
@@ -234,6 +238,12 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
     def players(self) -> dict[str, Player]:
         """All parameters, at a rate that falls to zero along half a cosine."""
         return {"model": Player(self.parameters(), rate=Rate(self.recipe.rate, cosine()))}
+
+
+def _sigma_floor(likelihood: str, chosen: float | None) -> float | None:
+    if likelihood not in ("gaussian", "logistic"):
+        return without("sigma_floor", chosen, "VAE", f"with likelihood={likelihood!r}", SIGMA_FLOOR)
+    return SIGMA_FLOOR if chosen is None else chosen
 
 
 def _default_network(x: Space, hidden: tuple[int, ...] | None) -> Literal["mlp", "conv"]:

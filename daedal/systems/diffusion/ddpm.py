@@ -37,12 +37,15 @@ from daedal.nn.condition import Condition
 from daedal.nn.residual import TimedMLP
 from daedal.nn.scale import first_items
 from daedal.nn.unet import UNet
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam, cosine, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch
 from daedal.probability import diffusion, schedules
 from daedal.samplers.diffusion import Clean, ancestral, ddim
 from daedal.spaces import Images, Space
+
+Sizes = tuple[int, ...]
 
 DDIM_STEPS = 50
 SMALL = 16  # pixels a side
@@ -60,9 +63,9 @@ class DDPM(System, Samples, Bounds, Denoises):
         variance: of a reverse step, beta (large) or that of the posterior (small)
         weighting: of the training loss, every noise error alike (simple) or the variational bound
         width: channels of the first level (of all layers, for vectors); chosen by the space
-        multipliers: channels of each level as multiples of `width`; chosen by the space
+        multipliers: channels of each level of images as multiples of `width`; chosen by the space
         blocks: residual blocks a level (in all, for vectors); chosen by the space
-        attention: sizes in pixels of the maps with self-attention, besides the smallest; chosen by the space
+        attention: sizes in pixels of the maps of images with self-attention, besides the smallest; chosen by the space
         dropout: share of features dropped in training; chosen by the space
         given_dropout: share of training items that do not see what they are given, for guidance
         bound_steps: steps of the bound that an evaluation visits, drawn by strata; 0 for every step
@@ -96,7 +99,7 @@ class DDPM(System, Samples, Bounds, Denoises):
     )
     recipe = Recipe(batch_size=128, steps=3000, rate=1e-3)
     compiles = ("network",)
-    toy: ClassVar = {"timesteps": 8, "width": 8, "multipliers": (1, 2), "blocks": 1, "dropout": 0.0}
+    toy: ClassVar = {"timesteps": 8, "width": 8, "blocks": 1, "dropout": 0.0}
     exempt: ClassVar = {
         "bound_is_below": "an importance weight takes a whole noising path: test_ddpm weighs the paths of a few items"
     }
@@ -134,9 +137,8 @@ class DDPM(System, Samples, Bounds, Denoises):
         self.schedule, self.weighting = schedule, weighting
         self.variance: diffusion.Variance = variance
         self.width = size["width"] if width is None else width
-        self.multipliers = size["multipliers"] if multipliers is None else tuple(multipliers)
+        self.multipliers, self.attention = _levels(x, multipliers, attention)
         self.blocks = size["blocks"] if blocks is None else blocks
-        self.attention = size["attention"] if attention is None else tuple(attention)
         self.dropout = size["dropout"] if dropout is None else dropout
         self.given_dropout, self.bound_steps = given_dropout, bound_steps
         self.average_decay, self.warmup, self.anneal = average_decay, warmup, anneal
@@ -160,9 +162,9 @@ class DDPM(System, Samples, Bounds, Denoises):
             channels,
             size,
             width=self.width,
-            multipliers=self.multipliers,
+            multipliers=self.multipliers or (),
             blocks=self.blocks,
-            attention=self.attention,
+            attention=self.attention or (),
             dropout=self.dropout,
         )
 
@@ -348,13 +350,22 @@ class DDPM(System, Samples, Bounds, Denoises):
 def _size(x: Space) -> dict[str, Any]:
     """Defaults that train on a CPU within minutes."""
     if not isinstance(x, Images):
-        return {"timesteps": 1000, "width": 128, "multipliers": (), "blocks": 3, "attention": (), "dropout": 0.0}
+        return {"timesteps": 1000, "width": 128, "blocks": 3, "dropout": 0.0}
     side = max(x.height, x.width)
     if side <= SMALL:
-        return {"timesteps": 200, "width": 32, "multipliers": (1, 2), "blocks": 1, "attention": (), "dropout": 0.1}
-    common = {"timesteps": 1000, "blocks": 1, "dropout": 0.1}
-    if side <= 32:
-        return {"width": 64, "multipliers": (1, 2, 2), "attention": (8,), **common}
+        return {"timesteps": 200, "width": 32, "blocks": 1, "dropout": 0.1}
+    return {"timesteps": 1000, "width": 64 if side <= 32 else 32, "blocks": 1, "dropout": 0.1}
+
+
+def _levels(x: Space, multipliers: Sizes | None, attention: Sizes | None) -> tuple[Sizes | None, Sizes | None]:
+    """Multipliers and attention as resolved; vectors have neither."""
+    if not isinstance(x, Images):
+        for option, value in (("multipliers", multipliers), ("attention", attention)):
+            without(option, value, "DDPM", "for vectors", (), paper=DDPM.paper.options)
+        return None, None
+    side = max(x.height, x.width)
     levels = max(3, (side - 1).bit_length() - 2)  # down to 8 pixels or less
-    multipliers = tuple(min(4, 2**level) for level in range(levels))
-    return {"width": 32, "multipliers": multipliers, "attention": (16,), **common}
+    deep, maps = tuple(min(4, 2**level) for level in range(levels)), (16,)
+    if side <= 32:
+        deep, maps = ((1, 2), ()) if side <= SMALL else ((1, 2, 2), (8,))
+    return deep if multipliers is None else tuple(multipliers), maps if attention is None else tuple(attention)

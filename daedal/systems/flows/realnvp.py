@@ -58,6 +58,7 @@ from daedal.nn.coupling import (
     channel_halves,
     checkerboard,
 )
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adamw, cosine
 from daedal.play.system import System
 from daedal.play.turn import Batch
@@ -65,6 +66,7 @@ from daedal.spaces import Images, Space, Vectors
 
 Shape = tuple[int, int, int]
 
+COUPLINGS = 12
 VECTORS = Recipe(batch_size=256, steps=5000, rate=5e-3)
 
 
@@ -73,7 +75,7 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
 
     Options:
         scales: how many sizes of image there are, each half the one before; chosen by the space
-        couplings: number of couplings for vectors
+        couplings: number of couplings for vectors; 12 unless given
         blocks: residual blocks of each network over images (hidden layers, for vectors); chosen by the space
         width: feature maps before any squeeze, each doubles them (units of a layer, for vectors); chosen by the space
         norm: batch normalisation after each coupling, or none
@@ -104,7 +106,7 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
     measure = "lebesgue"
     kind = "exact"
     compiles = ("flow",)
-    toy: ClassVar = {"couplings": 4, "blocks": 1, "width": 8, "dropout": 0.0}
+    toy: ClassVar = {"blocks": 1, "width": 8, "dropout": 0.0}
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         given: Mapping[str, Space] | None = None,
         *,
         scales: PositiveInt | None = None,
-        couplings: PositiveInt = 12,
+        couplings: PositiveInt | None = None,
         blocks: PositiveInt | None = None,
         width: PositiveInt | None = None,
         norm: Literal["none", "batch"] = "none",
@@ -124,8 +126,8 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         size = _size(x)
         if isinstance(x, Vectors):
             self.recipe = VECTORS
-        self.scales = size["scales"] if scales is None else scales
-        self.couplings, self.norm = couplings, norm
+        self.scales, self.couplings = _depth(x, scales, couplings)
+        self.norm = norm
         self.blocks = size["blocks"] if blocks is None else blocks
         self.width = size["width"] if width is None else width
         self.dropout = size["dropout"] if dropout is None else dropout
@@ -140,20 +142,21 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         hidden = (self.width,) * self.blocks
         vector = self.width if self.given else 0
         layers: list[Bijection] = [Elementwise(x.shape)]
-        for turn in range(self.couplings):
+        for turn in range(self.couplings or 0):
             conditioner = VectorConditioner(x.dim, hidden, dropout=self.dropout, vector=vector)
             layers += [AffineCoupling(alternating(x.dim, turn), conditioner), *self._norm(x.dim)]
         return Chain(layers)
 
     def _image_flow(self, x: Images) -> MultiScale:
         shape = (x.channels * (x.frames or 1), x.height, x.width)
-        if (most := count_scales(shape[1:])) < self.scales:
+        scales = self.scales or 1
+        if (most := count_scales(shape[1:])) < scales:
             raise ValueError(
                 f"'scales' of RealNVP must be an integer in [1, {most}] for images of {x.height}x{x.width}; "
-                f"got {self.scales}."
+                f"got {scales}."
             )
         stages, before, width = [], [Logit(x.cell), Elementwise(shape)], self.width
-        for _ in range(self.scales - 1):
+        for _ in range(scales - 1):
             c, h, w = shape
             wide = (4 * c, h // 2, w // 2)
             checkers = self._checkerboards(shape, width, 3)
@@ -251,12 +254,20 @@ def count_scales(size: tuple[int, ...]) -> int:
     return 1 + min((side & -side).bit_length() - 1 for side in size)
 
 
+def _depth(x: Space, scales: int | None, couplings: int | None) -> tuple[int | None, int | None]:
+    """Scales and couplings as resolved: images have the one, vectors the other."""
+    if not isinstance(x, Images):
+        none = without("scales", scales, "RealNVP", "for vectors", 1, paper=RealNVP.paper.options)
+        return none, COUPLINGS if couplings is None else couplings
+    none = without("couplings", couplings, "RealNVP", "for images, of which each scale has 3 + 3", COUPLINGS)
+    to_four = max(1, min(x.height, x.width).bit_length() - 2)  # the last scale keeps 4 pixels or more
+    default = min(4, to_four, count_scales((x.height, x.width)))
+    return default if scales is None else scales, none
+
+
 def _size(x: Space) -> dict[str, Any]:
     """Defaults that train on a CPU within minutes."""
     if not isinstance(x, Images):
-        return {"scales": 1, "blocks": 2, "width": 64, "dropout": 0.0}
-    side = min(x.height, x.width)
-    to_four = max(1, side.bit_length() - 2)  # the last scale keeps 4 pixels or more
-    scales = min(4, to_four, count_scales((x.height, x.width)))
+        return {"blocks": 2, "width": 64, "dropout": 0.0}
     # Small images come in small sets, which a flow with less dropout soon knows by heart.
-    return {"scales": scales, "blocks": 1, "width": 32, "dropout": 0.4 if side <= 16 else 0.1}
+    return {"blocks": 1, "width": 32, "dropout": 0.4 if min(x.height, x.width) <= 16 else 0.1}

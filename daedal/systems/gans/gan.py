@@ -23,6 +23,7 @@ from daedal.capabilities import Given, Samples
 from daedal.declare import Fraction, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES, accuracy
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
@@ -40,7 +41,7 @@ class GAN(System, Samples):
         width: channels of the discriminator's first layer, half the synthesiser's last; for vectors, of every layer
         loss: the game that the two play
         discriminator_steps: turns of the discriminator for one of the synthesiser
-        dropout: share of the discriminator's last features left out in training; chosen by the space
+        dropout: share of the discriminator's last features left out in training, for images; chosen by the space
     """
 
     paper = Paper(
@@ -74,10 +75,9 @@ class GAN(System, Samples):
             self.recipe = replace(self.recipe, rate=self.paper.recipe.rate)
         self.loss = loss  # pyright: ignore[reportAttributeAccessIssue]: the option has the field's name
         self.discriminator_steps = discriminator_steps
-        # Without it the discriminator learns small sets by heart, and then the synthesiser does.
-        self.dropout = (0.5 if x.dim <= SMALL else 0.0) if dropout is None else dropout
+        self.dropout = _dropout(x, dropout)
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
-        self.discriminator = make_discriminator(x, self.given, width=self.width, dropout=self.dropout)
+        self.discriminator = make_discriminator(x, self.given, width=self.width, dropout=self.dropout or 0.0)
 
     def players(self) -> dict[str, Player]:
         """Discriminator and synthesiser, each with Adam as DCGAN sets it."""
@@ -111,3 +111,11 @@ class GAN(System, Samples):
         """
         z = self.synthesiser.noise(n, truncation, generator)
         return self.standardise.inverse(self.synthesiser(z, given))
+
+
+def _dropout(x: Space, chosen: float | None) -> float | None:
+    """Without it the discriminator learns small sets of images by heart, and then the synthesiser does."""
+    default = 0.5 if x.dim <= SMALL else 0.0
+    if not isinstance(x, Images):
+        return without("dropout", chosen, "GAN", "for vectors", default, paper=GAN.paper.options)
+    return default if chosen is None else chosen

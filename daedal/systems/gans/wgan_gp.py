@@ -29,12 +29,14 @@ from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, 
 from daedal.losses.adversarial import GAMES
 from daedal.losses.penalties import gradient_norms, interpolate, one_centred
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam, constant, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch, Tell, Turn
 from daedal.probability.distributions import at_least_single
 from daedal.spaces import Images, Space, Vectors
 
+CLIP_LIMIT = 0.01
 POINTS = Recipe(batch_size=256, steps=3000, rate=1e-3)  # falling to zero: modes of points are narrow
 
 
@@ -47,7 +49,7 @@ class WGANGP(System, Samples):
         critic_steps: turns of the critic for one of the synthesiser
         penalty_weight: weight of the gradient penalty; chosen by the space: 10 for images, 1 for points
         constraint: how the critic is kept nearly 1-Lipschitz: gradient penalty, or the first WGAN's clipping of weights
-        clip_limit: with clipping, the greatest absolute value of any parameter of the critic
+        clip_limit: with clipping, the greatest absolute value of any parameter of the critic; .01 unless given
     """
 
     paper = Paper(
@@ -73,7 +75,7 @@ class WGANGP(System, Samples):
         critic_steps: PositiveInt = 5,
         penalty_weight: NonNegativeFloat | None = None,
         constraint: Literal["penalty", "clipping"] = "penalty",
-        clip_limit: PositiveFloat = 0.01,
+        clip_limit: PositiveFloat | None = None,
     ):
         super().__init__(x, given)
         self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
@@ -85,8 +87,8 @@ class WGANGP(System, Samples):
         if constraint == "clipping":
             self.recipe = replace(self.recipe, rate=5e-5)  # as Arjovsky et al. 2017 have it
         self.critic_steps = critic_steps
-        self.penalty_weight = _default_weight(x) if penalty_weight is None else penalty_weight
-        self.constraint, self.clip_limit = constraint, clip_limit
+        self.constraint = constraint
+        self.penalty_weight, self.clip_limit = _strengths(x, constraint, penalty_weight, clip_limit)
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
         self.critic = make_discriminator(x, self.given, width=self.width, norm="none")
 
@@ -120,7 +122,7 @@ class WGANGP(System, Samples):
         scores = at_least_single(self.critic(torch.cat([real, fake]), twice))
         loss = GAMES["wasserstein"].discriminator(*scores.chunk(2))
         scalars = {"distance": -loss.detach()}
-        if self.constraint == "penalty":
+        if self.penalty_weight is not None:
             norms = gradient_norms(lambda x: self.critic(x, batch.given), interpolate(real, fake))
             loss = loss + self.penalty_weight * one_centred(norms)
             scalars["slope"] = norms.detach().mean()
@@ -129,6 +131,7 @@ class WGANGP(System, Samples):
     @torch.no_grad()
     def clip_critic(self) -> None:
         """Clip every parameter of the critic, biases too, to [-clip_limit, clip_limit]."""
+        assert self.clip_limit is not None
         for parameter in self.critic.parameters():
             parameter.clamp_(-self.clip_limit, self.clip_limit)
 
@@ -144,5 +147,14 @@ class WGANGP(System, Samples):
         return self.standardise.inverse(self.synthesiser(z, given))
 
 
-def _default_weight(x: Space) -> float:
-    return 1.0 if isinstance(x, Vectors) else 10.0
+def _strengths(
+    x: Space, constraint: str, weight: float | None, limit: float | None
+) -> tuple[float | None, float | None]:
+    """Penalty weight and clip limit as resolved: the one that the constraint needs, and None for the other."""
+    default = 1.0 if isinstance(x, Vectors) else 10.0
+    if constraint == "clipping":
+        paper = WGANGP.paper.options
+        none = without("penalty_weight", weight, "WGANGP", "with constraint='clipping'", default, paper=paper)
+        return none, CLIP_LIMIT if limit is None else limit
+    none = without("clip_limit", limit, "WGANGP", "unless constraint='clipping'", CLIP_LIMIT)
+    return default if weight is None else weight, none
