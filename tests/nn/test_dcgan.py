@@ -7,6 +7,7 @@ from torch import nn
 
 from daedal.nn.dcgan import make_discriminator, make_synthesiser
 from daedal.spaces import Images, Labels, Vectors
+from daedal.systems.gans.wgan_gp import WGANGP
 
 
 def _count(module):
@@ -56,6 +57,16 @@ def test_at_64_pixels_it_has_the_published_size():
     # The paper's synthesiser: 100 -> 4x4x1024 -> 512 -> 256 -> 128 -> 3, with 4x4 kernels; BN has two a channel.
     kernels = 16 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3)
     assert _count(make_synthesiser(space, {}, latent=100, width=64)) == 101 * 16 * 1024 + kernels + 3 + 2 * 1920
+
+
+def test_the_critic_of_wgan_gps_paper_is_its_codes_baseline_and_the_synthesiser_twice_as_wide():
+    """The authors' gan_64x64.py: a critic 64-128-256-512; theirs starts from 512 channels, as ours says from 1,024."""
+    with torch.device("meta"):
+        system = WGANGP(Images(3, 64, 64), **WGANGP.paper.options)
+    assert [stage[0].out_channels for stage in system.critic.encoder.stages] == [64, 128, 256, 512]
+    assert not [m for m in system.critic.modules() if isinstance(m, nn.GroupNorm | nn.BatchNorm2d)]
+    assert [stage.conv.in_channels for stage in system.synthesiser.decoder.stages] == [1024, 512, 256, 128]
+    assert system.synthesiser.project.in_features == 128
 
 
 def test_no_batch_statistics_at_the_synthesisers_output_and_the_discriminators_input():

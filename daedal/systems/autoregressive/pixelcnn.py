@@ -13,9 +13,10 @@ van den Oord, Kalchbrenner and Kavukcuoglu 2016, "Pixel Recurrent Neural Network
 
 Deviations. Dropout inside the blocks and decay of the weights, because data sets here are small: without them
 1297 digits are learnt by heart in two minutes. A channel of ones beside the values tells the border from a middle
-grey. Maps of labels (codes of a picture) are embedded first. Adam with decoupled decay (Paper: RMSProp). `given`
-enters as in Gated PixelCNN (van den Oord et al. 2016, arXiv:1606.05328): a bias in each block, and a map where a
-value has a place.
+grey. Paper: Table 1 has "2 layers" of ReLU and 1x1 convolution before the softmax [M]; here: they are taken to be the
+one of `head` channels and the one that gives the logits. Maps of labels (codes of a picture) are embedded first.
+Adam with decoupled decay (Paper: RMSProp). `given` enters as in Gated PixelCNN (van den Oord et al. 2016,
+arXiv:1606.05328): a bias in each block, and a map where a value has a place.
 """
 
 from __future__ import annotations

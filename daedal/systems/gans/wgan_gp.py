@@ -7,6 +7,12 @@ The critic C approaches the Kantorovich potential of W1(p, q) = sup E_p C - E_q 
 the critic for one of the synthesiser, and no batch normalisation in it, since a penalty on each item's gradient
 needs scores that depend on that item alone.
 
+The paper's configuration is the DCGAN baseline of the authors' code (gan_64x64.py there, whose default is a residual
+network): 128 numbers of noise, a critic of 64 to 512 channels, 200,000 rounds of 64 items. There: the synthesiser
+starts at 512 channels, kernels are 5x5, and the critic is normalised by layer and starts from N(0, 0.02^2); here: it
+starts at 1,024 channels, as in DCGAN's paper, kernels are 4x4, and the critic is not normalised and starts as He et
+al. 2015 have it, as for every other size (see `daedal.nn.dcgan`).
+
 Paper: penalty weight 10, and 0.1 in the authors' code for points (igul222/improved_wgan_training, gan_toy.py); here:
 1 for points, because 10 loses modes of ring8 in 3,000 steps and 0.1 leaves the critic's slope near 1.5.
 
