@@ -80,6 +80,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         options={"latent": 20, "network": "mlp", "hidden": (500,), "activation": "tanh", "dropout": 0.0},
         recipe=Recipe(batch_size=100, steps=500000, rate=1e-3),
     )
+    compiles = ("encoder", "decoder")
     toy: ClassVar = {"latent": 8, "hidden": (32,)}
 
     def __init__(

@@ -70,6 +70,7 @@ class PixelCNN(System, Samples, Scores):
         options={"width": 128, "blocks": 15, "head": 1024, "dropout": 0.0, "weight_decay": 0.0},
         recipe=Recipe(batch_size=16, steps=400000, rate=1e-3),
     )
+    compiles = ("network",)
     toy: ClassVar = {"width": 8, "blocks": 2, "dropout": 0.0, "weight_decay": 0.0}
 
     def __init__(
@@ -169,7 +170,8 @@ class PixelCNN(System, Samples, Scores):
         planes = self.network.place(self.condition.planes(given, n) if self.condition.channels else None)
 
         def evaluate(x: Tensor, row: int, column: int, apply: Apply) -> Tensor:
-            return self.network(x, vector, None if planes is None else planes[:, :, row, column], apply)
+            here = None if planes is None else planes[:, :, row, column]
+            return self.network.forward(x, vector, here, apply)  # --compile would make a graph for each pixel
 
         return remembered(evaluate, self._encode, self.network.first, self.grid[2])
 

@@ -55,6 +55,7 @@ class GAN(System, Samples):
         recipe=Recipe(batch_size=128, steps=100000, rate=2e-4),
     )
     recipe = Recipe(batch_size=64, steps=4000, rate=5e-4, epochs=300)
+    compiles = ("synthesiser", "discriminator")
     toy: ClassVar = {"latent": 8, "width": 8}
 
     def __init__(

@@ -69,6 +69,7 @@ class WGANGP(System, Samples):
         recipe=Recipe(batch_size=64, steps=200000, rate=1e-4),
     )
     recipe = Recipe(batch_size=32, steps=2000, rate=1e-3, epochs=350)
+    compiles = ("synthesiser",)  # not the critic, whose gradient is differentiated once more
     toy: ClassVar = {"latent": 8, "width": 8, "critic_steps": 2}
 
     def __init__(
