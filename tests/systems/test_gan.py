@@ -10,8 +10,9 @@ from daedal.data.base import Column, Split
 from daedal.data.digits import digits
 from daedal.play.trainer import Settings, Trainer
 from daedal.play.turn import Batch
-from daedal.spaces import Images, Vectors
+from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.gans.gan import GAN
+from daedal.systems.gans.wgan_gp import WGANGP
 from tests.systems.sane import assert_sane
 
 
@@ -64,6 +65,21 @@ def test_the_discriminators_turn_asks_nothing_of_the_synthesiser():
     turn = next(system.turns(_batches(Batch(torch.rand(8, 1, 8, 8)))))
     gradients = torch.autograd.grad(turn.loss, list(system.synthesiser.parameters()), allow_unused=True)
     assert all(g is None for g in gradients)
+
+
+@pytest.mark.parametrize("kind", [GAN, WGANGP])
+@pytest.mark.parametrize("space", [Images(1, 8, 8), Vectors(2)], ids=["images", "vectors"])
+def test_noise_decodes_to_what_would_be_sampled_of_it(kind, space):
+    system = kind(space, {"label": Labels(3)}, latent=4, width=8).eval()
+    if isinstance(space, Vectors):
+        system.standardise.mean.copy_(torch.tensor([1000.0, -5.0]))
+    given = {"label": torch.tensor([2])}
+    z = torch.randn(5, 4, generator=torch.Generator().manual_seed(3))
+    samples = system.sample(5, given=given, generator=torch.Generator().manual_seed(3))
+    assert system.latent_space == Vectors(4)
+    torch.testing.assert_close(system.decode(z, given=given), samples, rtol=0, atol=0)
+    one_by_one = torch.cat([system.decode(row[None], given=given) for row in z])
+    torch.testing.assert_close(one_by_one, samples, rtol=1e-5, atol=1e-5)
 
 
 def test_samples_are_in_the_users_units():

@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from daedal.capabilities import Given, Samples
+from daedal.capabilities import Decodes, Given, Samples
 from daedal.declare import Fraction, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES, accuracy
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
@@ -28,12 +28,12 @@ from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
 from daedal.probability.distributions import at_least_single
-from daedal.spaces import Images, Space
+from daedal.spaces import Images, Space, Vectors
 
 SMALL = 768  # numbers an item, 16x16 in colour: such sets are small
 
 
-class GAN(System, Samples):
+class GAN(System, Samples, Decodes):
     """A synthesiser that learns to fool a discriminator; conditional where `given` has spaces.
 
     Options:
@@ -110,8 +110,16 @@ class GAN(System, Samples):
         Options:
             truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
         """
-        z = self.synthesiser.noise(n, truncation, generator)
-        return self.standardise.inverse(self.synthesiser(z, given))
+        return self.decode(self.synthesiser.noise(n, truncation, generator), given=given)
+
+    @property
+    def latent_space(self) -> Vectors:
+        """The space of the noise, which is standard normal."""
+        return Vectors(self.latent)
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """What the synthesiser makes of noise z (n, latent): (n, *x)."""
+        return self.standardise.inverse(self.synthesiser(z, self.prepare_given(given, len(z))))
 
 
 def _dropout(x: Space, chosen: float | None) -> float | None:

@@ -30,7 +30,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from daedal.capabilities import Given, Samples
+from daedal.capabilities import Decodes, Given, Samples
 from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES
 from daedal.losses.penalties import gradient_norms, interpolate, one_centred
@@ -46,7 +46,7 @@ CLIP_LIMIT = 0.01
 POINTS = Recipe(batch_size=256, steps=3000, rate=1e-3)  # falling to zero: modes of points are narrow
 
 
-class WGANGP(System, Samples):
+class WGANGP(System, Samples, Decodes):
     """A synthesiser that lowers the Wasserstein distance that a nearly 1-Lipschitz critic estimates.
 
     Options:
@@ -150,8 +150,16 @@ class WGANGP(System, Samples):
         Options:
             truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
         """
-        z = self.synthesiser.noise(n, truncation, generator)
-        return self.standardise.inverse(self.synthesiser(z, given))
+        return self.decode(self.synthesiser.noise(n, truncation, generator), given=given)
+
+    @property
+    def latent_space(self) -> Vectors:
+        """The space of the noise, which is standard normal."""
+        return Vectors(self.latent)
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """What the synthesiser makes of noise z (n, latent): (n, *x)."""
+        return self.standardise.inverse(self.synthesiser(z, self.prepare_given(given, len(z))))
 
 
 def _strengths(
