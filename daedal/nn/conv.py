@@ -55,6 +55,12 @@ def halve(inputs: int, outputs: int, norm: Norm = "none", activation: Activation
     return nn.Sequential(conv, normalise(norm, outputs), activate(activation))
 
 
+def keep(inputs: int, outputs: int, norm: Norm = "none", activation: Activation = "silu") -> nn.Sequential:
+    """(n, inputs, h, w) -> (n, outputs, h, w)."""
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=norm == "none")
+    return nn.Sequential(conv, normalise(norm, outputs), activate(activation))
+
+
 class Double(nn.Module):
     """(n, inputs, h // 2, w // 2) -> (n, outputs, h, w) for the `size` (h, w), odd or even."""
 
@@ -73,6 +79,7 @@ class ConvEncoder(nn.Module):
     """Images (n, channels, *size) to features (n, widths[-1], *out_size), one halving for each width.
 
     The first layer is not normalised (DCGAN): the data's scale is information.
+    `flat`, for images too small to be halved, has a 3x3 convolution in place of each halving.
     """
 
     def __init__(
@@ -83,14 +90,16 @@ class ConvEncoder(nn.Module):
         *,
         norm: Norm = "none",
         activation: Activation = "silu",
+        flat: bool = False,
     ):
         super().__init__()
-        self.out_size = halvings(size, len(widths))[-1]
+        self.out_size = size if flat else halvings(size, len(widths))[-1]
         self.out_channels = widths[-1] if widths else channels
         self.out_dim = self.out_channels * self.out_size[0] * self.out_size[1]
         pairs = itertools.pairwise((channels, *widths))
+        stage = keep if flat else halve
         self.stages = nn.ModuleList(
-            halve(a, b, "none" if i == 0 else norm, activation) for i, (a, b) in enumerate(pairs)
+            stage(a, b, "none" if i == 0 else norm, activation) for i, (a, b) in enumerate(pairs)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -104,6 +113,7 @@ class ConvDecoder(nn.Module):
     """Features (n, widths[0], *in_size) to (n, channels, *size), one doubling for each width; the last is linear.
 
     The features come as a linear map left them: each stage, the first too, normalises and activates its input.
+    `flat`, for images too small to be halved, has one width and a 3x3 convolution in place of its doubling.
 
     `planes` > 0 takes that many channels at full size beside the features: pooled to each stage's input, and
     through a 3x3 convolution into the output, so that what is conditioned on an image can copy its detail.
@@ -118,14 +128,17 @@ class ConvDecoder(nn.Module):
         planes: int = 0,
         norm: Norm = "none",
         activation: Activation = "silu",
+        flat: bool = False,
     ):
         super().__init__()
-        sizes = halvings(size, len(widths))[::-1]
+        sizes = [size, size] if flat else halvings(size, len(widths))[::-1]
         self.in_size, self.in_channels = sizes[0], widths[0]
         self.in_dim = self.in_channels * self.in_size[0] * self.in_size[1]
         outputs = (*widths[1:], channels)
         self.stages = nn.ModuleList(
-            Double(a + planes, b, to, "none" if to == size else norm)
+            nn.Conv2d(a + planes, b, 3, padding=1)
+            if flat
+            else Double(a + planes, b, to, "none" if to == size else norm)
             for a, b, to in zip(widths, outputs, sizes[1:], strict=True)
         )
         self.norm = normalise(norm, self.in_channels)

@@ -55,10 +55,13 @@ def make_discriminator(
 
 
 def widths_for(space: Images, width: int) -> list[int]:
-    """Channels of each halving of an image, first to last: width, doubled each time, at most 8 times itself."""
+    """Channels of each halving of an image, first to last: width, doubled each time, at most 8 times itself.
+
+    Of an image one pixel high or wide, which cannot be halved, those of the one convolution that it gets instead.
+    """
     size = (space.height, space.width)
     count = max(count_halvings(size, least=4), min(2, count_halvings(size, least=1)))
-    return [width * min(2**i, WIDEST) for i in range(count)]
+    return [width * min(2**i, WIDEST) for i in range(max(1, count))]
 
 
 def default_width(space: Space) -> int:
@@ -102,7 +105,13 @@ class ImageSynthesiser(Synthesiser):
         widths = widths_for(space, 2 * width)[::-1]
         planes = self.condition.channels if self.condition else 0
         self.decoder = ConvDecoder(
-            widths, space.channels * (space.frames or 1), size, norm=norm, activation="relu", planes=planes
+            widths,
+            space.channels * (space.frames or 1),
+            size,
+            norm=norm,
+            activation="relu",
+            planes=planes,
+            flat=min(size) == 1,
         )
         self.project = nn.Linear(latent + (CONDITION if given else 0), self.decoder.in_dim)
         self.shape, self.layout = space.shape, _layout(size)
@@ -130,7 +139,8 @@ class ImageDiscriminator(nn.Module):
         self.condition = Condition(given, CONDITION, size=size) if given else None
         planes = self.condition.channels if self.condition else 0
         channels = space.channels * (space.frames or 1) + planes
-        self.encoder = ConvEncoder(channels, size, widths_for(space, width), norm=norm, activation="leaky-relu")
+        widths = widths_for(space, width)
+        self.encoder = ConvEncoder(channels, size, widths, norm=norm, activation="leaky-relu", flat=min(size) == 1)
         last = self.encoder.out_channels
         self.join = nn.Sequential(nn.Conv2d(last + CONDITION, last, 1), nn.LeakyReLU(0.2)) if given else None
         self.dropout = nn.Dropout(dropout)

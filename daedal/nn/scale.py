@@ -12,6 +12,16 @@ from daedal.spaces import Space, Vectors
 FIRST = 10_000  # items of an endless split that are looked at
 
 
+def first_items(items: Any, field: str) -> Tensor:
+    """All values of a field in a split of `Data`, (n, *shape); of an endless split those of its first items.
+
+    Of unpaired domains from the side of that field.
+    """
+    items = items.sides[field] if hasattr(items, "sides") else items
+    n = len(items) if hasattr(items, "__len__") else FIRST
+    return items.gather(range(n), (field,))[field]
+
+
 class Standardise(nn.Module):
     """(x - mean) / scale, per coordinate, for `Vectors`; the identity for other spaces.
 
@@ -35,9 +45,7 @@ class Standardise(nn.Module):
         """
         if not self.active:
             return
-        items = items.sides[field] if hasattr(items, "sides") else items
-        n = len(items) if hasattr(items, "__len__") else FIRST
-        x = items.gather(range(n), (field,))[field].double()
+        x = first_items(items, field).double()
         scale = x.std(0, correction=0)
         self.mean.copy_(x.mean(0))
         self.scale.copy_(torch.where(scale > 1e-12, scale, torch.ones_like(scale)))

@@ -32,15 +32,17 @@ Variance = Literal["large", "small"]
 def reverse_variance(schedule: Schedule, kind: Variance) -> Tensor:
     """Variance of p(x_(t-1) | x_t) by t, float64 (T + 1,): beta_t (`large`) or beta-tilde_t (`small`).
 
-    At t = 1 both are beta-tilde_2, as in the official code: beta-tilde_1 is 0, and beta_1 makes L_0 worse.
+    At t = 1 both are beta-tilde_2, as in the official code: beta-tilde_1 is 0, and beta_1 makes L_0 worse. Of a single
+    step, which has no beta-tilde_2, it is beta_1.
     """
     t = torch.arange(1, schedule.steps + 1, device="cpu")
     small = schedule.posterior(t, t - 1)[2]
     variance = schedule.betas.clone()
+    if schedule.steps == 1:
+        return variance
     if kind == "small":
         variance[1:] = small
-    if schedule.steps > 1:
-        variance[1] = small[1]
+    variance[1] = small[1]
     return variance
 
 

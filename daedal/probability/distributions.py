@@ -25,6 +25,11 @@ from torch.nn import functional as F
 LOG_2_PI = math.log(2 * math.pi)
 
 
+def at_least_single(x: Tensor) -> Tensor:
+    """x in float32 where it is of a lower precision, which sums and logarithms would lose; else as it is."""
+    return x.float() if x.element_size() < 4 else x
+
+
 def gaussian_log_prob(x: Tensor, mean: Tensor | float, log_variance: Tensor | float) -> Tensor:
     """log N(x; mean, exp(log_variance)), elementwise."""
     log_variance = torch.as_tensor(log_variance, dtype=x.dtype, device=x.device)

@@ -7,6 +7,7 @@ from torch import nn
 
 from daedal.nn.dcgan import make_discriminator, make_synthesiser
 from daedal.spaces import Images, Labels, Vectors
+from daedal.systems.gans.wgan_gp import WGANGP
 
 
 def _count(module):
@@ -14,7 +15,11 @@ def _count(module):
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 2, 2), (1, 3, 5), (1, 8, 8), (3, 7, 12), (1, 28, 28), (3, 33, 20), (3, 64, 64), (4, 16, 40)]
+    "shape",
+    [
+        *((1, 1, 1), (1, 1, 64), (3, 40, 1), (1, 2, 2), (1, 3, 5), (1, 8, 8)),
+        *((3, 7, 12), (1, 28, 28), (3, 33, 20), (3, 64, 64), (4, 16, 40)),
+    ],
 )
 def test_any_size_goes_in_and_comes_out(shape):
     space = Images(*shape)
@@ -26,11 +31,22 @@ def test_any_size_goes_in_and_comes_out(shape):
 
 
 def test_every_pixel_counts():
-    for shape in ((1, 7, 12), (1, 8, 8), (1, 33, 21)):
+    for shape in ((1, 7, 12), (1, 8, 8), (1, 33, 21), (2, 1, 9), (1, 9, 1)):
         x = torch.zeros(1, *shape, requires_grad=True)
         critic = make_discriminator(Images(*shape), {}, width=4, norm="none")
         (gradient,) = torch.autograd.grad(critic(x, {}).sum(), x)
         assert (gradient != 0).all()
+
+
+def test_images_one_pixel_wide_go_through_one_plain_convolution():
+    """By hand: 3x3 kernels from 2 channels to 4, and 9x1 of them to one logit; back from twice as many."""
+    space = Images(2, 9, 1)
+    assert _count(make_discriminator(space, {}, width=4, norm="none")) == (2 * 9 + 1) * 4 + 9 * 4 + 1
+    batch_norm, synthesiser = 2 * 8, make_synthesiser(space, {}, latent=5, width=4)
+    assert _count(synthesiser) == (5 + 1) * 9 * 8 + batch_norm + (8 * 9 + 1) * 2
+    narrow = {"image": Images(1, 9, 1)}
+    x = make_synthesiser(space, narrow, latent=5, width=4)(torch.randn(3, 5), {"image": torch.rand(3, 1, 9, 1)})
+    assert make_discriminator(space, narrow, width=4)(x, {"image": torch.rand(3, 1, 9, 1)}).shape == (3,)
 
 
 def test_at_64_pixels_it_has_the_published_size():
@@ -41,6 +57,16 @@ def test_at_64_pixels_it_has_the_published_size():
     # The paper's synthesiser: 100 -> 4x4x1024 -> 512 -> 256 -> 128 -> 3, with 4x4 kernels; BN has two a channel.
     kernels = 16 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3)
     assert _count(make_synthesiser(space, {}, latent=100, width=64)) == 101 * 16 * 1024 + kernels + 3 + 2 * 1920
+
+
+def test_the_critic_of_wgan_gps_paper_is_its_codes_baseline_and_the_synthesiser_twice_as_wide():
+    """The authors' gan_64x64.py: a critic 64-128-256-512; theirs starts from 512 channels, as ours says from 1,024."""
+    with torch.device("meta"):
+        system = WGANGP(Images(3, 64, 64), **WGANGP.paper.options)
+    assert [stage[0].out_channels for stage in system.critic.encoder.stages] == [64, 128, 256, 512]
+    assert not [m for m in system.critic.modules() if isinstance(m, nn.GroupNorm | nn.BatchNorm2d)]
+    assert [stage.conv.in_channels for stage in system.synthesiser.decoder.stages] == [1024, 512, 256, 128]
+    assert system.synthesiser.project.in_features == 128
 
 
 def test_no_batch_statistics_at_the_synthesisers_output_and_the_discriminators_input():

@@ -59,6 +59,16 @@ def test_point_term_is_a_density(items):
     torch.testing.assert_close(diffusion.point_term(variance, x, clean), expected)
 
 
+@pytest.mark.parametrize("kind", ["large", "small"])
+def test_a_single_step_has_the_variance_beta(items, kind):
+    """beta-tilde_1 is 0, which no density has; 1000 / T times 1e-4 is .1."""
+    x, clean, _ = items
+    variance = diffusion.reverse_variance(linear(1), kind)
+    torch.testing.assert_close(variance, torch.tensor([0.0, 0.1], dtype=torch.float64))
+    expected = -Normal(clean, 0.1**0.5).log_prob(x).sum(1)
+    torch.testing.assert_close(diffusion.point_term(variance, x, clean), expected)
+
+
 @pytest.mark.parametrize("levels", [2, 17, 256])
 @pytest.mark.parametrize("centre", [-1.0, -0.37, 0.0, 0.99, 1.4])
 def test_cell_terms_over_all_levels_sum_to_one(levels, centre):

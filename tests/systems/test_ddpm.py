@@ -21,7 +21,10 @@ SMALL = {"timesteps": 20, "width": 8, "blocks": 1, "multipliers": (1, 2), "dropo
 
 def small(x, given=None, **options):
     torch.manual_seed(0)
-    return DDPM(x, given, **{**SMALL, **options})
+    chosen = {**SMALL, **options}
+    if not isinstance(x, Images):
+        chosen.pop("multipliers")
+    return DDPM(x, given, **chosen)
 
 
 def shaken(system, deviation=0.05):
@@ -365,7 +368,8 @@ def test_the_papers_configuration():
 def test_defaults_follow_the_space(space):
     with torch.device("meta"):
         system = DDPM(space)
-    assert all(getattr(system, name) is not None for name in system.options)
+    idle = set() if isinstance(space, Images) else {"multipliers", "attention"}
+    assert {name for name, value in system.options.items() if value is None} == idle
     assert sum(p.numel() for p in system.parameters()) < 10e6
 
 
@@ -373,6 +377,36 @@ def test_clips_are_frames_side_by_side():
     system = shaken(small(Images(3, 8, 8, frames=2)))
     assert system.sample(2, num_steps=2).shape == (2, 2, 3, 8, 8)
     assert system.elbo(torch.zeros(2, 2, 3, 8, 8)).shape == (2,)
+
+
+@pytest.mark.parametrize("variance", ["large", "small"])
+@pytest.mark.parametrize("space", [Images(1, 4, 4, 5), Vectors(3)], ids=["images", "vectors"])
+def test_one_step_has_a_bound_and_samples(space, variance):
+    system = shaken(small(space, timesteps=1, variance=variance))
+    x = space.quantise(torch.rand(2, 1, 4, 4)) if isinstance(space, Images) else torch.randn(2, 3)
+    assert torch.isfinite(system.elbo(x)).all()
+    assert torch.isfinite(system.sample(2, sampler="ancestral")).all()
+
+
+class Endless:
+    """Items k of an endless split: -k, 10 + k / 2 of the first 10,000, then anything."""
+
+    def gather(self, indices, names):
+        k = torch.tensor(list(indices), dtype=torch.float32)
+        assert k.max() < 10_000
+        return {"x": torch.stack([-k, 10 + k / 2], 1)}
+
+
+def test_the_range_of_an_endless_field_is_wider_than_that_of_its_first_items():
+    system = small(Vectors(2))
+    system.fit_scale(Endless())
+    first, last = torch.tensor([[-9999.0, 10.0], [0.0, 10 + 9999 / 2]])
+    edges = system.standardise.inverse(torch.stack([system.low, system.high]))
+    expected = torch.stack([first - (last - first) / 4, last + (last - first) / 4])
+    torch.testing.assert_close(edges, expected, rtol=1e-4, atol=0.5)
+    system.fit_scale(data_of("few", {"x": (np.float32([[0, 1], [2, 5], [4, 0], [1, 1]]), Vectors(2))}).train)
+    edges = system.standardise.inverse(torch.stack([system.low, system.high]))
+    torch.testing.assert_close(edges, torch.tensor([[0.0, 0.0], [4.0, 5.0]]))
 
 
 def test_odd_images_train():

@@ -10,8 +10,9 @@ from daedal.data.base import Column, Split
 from daedal.data.digits import digits
 from daedal.play.trainer import Settings, Trainer
 from daedal.play.turn import Batch
-from daedal.spaces import Images, Vectors
+from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.gans.gan import GAN
+from daedal.systems.gans.wgan_gp import WGANGP
 from tests.systems.sane import assert_sane
 
 
@@ -41,6 +42,18 @@ def test_losses_are_the_games_at_the_discriminators_logits():
     assert turn.loss.item() == pytest.approx(-fake.log().mean().item())
 
 
+def test_under_bf16_the_losses_of_a_coin_are_log_4_and_log_2():
+    """Logits of 0 cost log 2 each; in bfloat16 that would be .6914."""
+    system = GAN(Images(1, 8, 8), latent=4, width=4)
+    with torch.no_grad():
+        system.discriminator.head.weight.zero_()
+        system.discriminator.head.bias.zero_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        losses = [turn.loss for turn in system.turns(_batches(Batch(torch.rand(6, 1, 8, 8))))]
+    expected = torch.tensor([4.0, 2.0]).log()
+    torch.testing.assert_close(torch.stack(losses), expected, rtol=1e-6, atol=0)
+
+
 def test_the_discriminator_plays_as_often_as_told():
     system = GAN(Vectors(2), discriminator_steps=3)
     turns = list(system.turns(_batches(Batch(torch.randn(8, 2)))))
@@ -52,6 +65,21 @@ def test_the_discriminators_turn_asks_nothing_of_the_synthesiser():
     turn = next(system.turns(_batches(Batch(torch.rand(8, 1, 8, 8)))))
     gradients = torch.autograd.grad(turn.loss, list(system.synthesiser.parameters()), allow_unused=True)
     assert all(g is None for g in gradients)
+
+
+@pytest.mark.parametrize("kind", [GAN, WGANGP])
+@pytest.mark.parametrize("space", [Images(1, 8, 8), Vectors(2)], ids=["images", "vectors"])
+def test_noise_decodes_to_what_would_be_sampled_of_it(kind, space):
+    system = kind(space, {"label": Labels(3)}, latent=4, width=8).eval()
+    if isinstance(space, Vectors):
+        system.standardise.mean.copy_(torch.tensor([1000.0, -5.0]))
+    given = {"label": torch.tensor([2])}
+    z = torch.randn(5, 4, generator=torch.Generator().manual_seed(3))
+    samples = system.sample(5, given=given, generator=torch.Generator().manual_seed(3))
+    assert system.latent_space == Vectors(4)
+    torch.testing.assert_close(system.decode(z, given=given), samples, rtol=0, atol=0)
+    one_by_one = torch.cat([system.decode(row[None], given=given) for row in z])
+    torch.testing.assert_close(one_by_one, samples, rtol=1e-5, atol=1e-5)
 
 
 def test_samples_are_in_the_users_units():

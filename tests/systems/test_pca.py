@@ -53,6 +53,27 @@ def _covariance(system):
     return u.mT * spread @ u + system.noise * torch.eye(u.shape[1], dtype=u.dtype)
 
 
+@pytest.mark.parametrize("components", [1, 4, DIM])
+def test_denoise_is_the_gaussians_posterior_mean_in_user_units(components):
+    """By Tweedie's formula, x + N grad log p(x) with p the density of items with noise of covariance N added."""
+    scale = torch.logspace(-1, 2, DIM, dtype=torch.float64)
+    x = _vectors() * scale
+    system = _fitted(x, Vectors(DIM), components=components)
+    scales = torch.diag(system.standardise.scale.double())
+    mean = system.standardise.inverse(system.mean)
+    sigma = torch.tensor([0.1, 1.0, 10.0], dtype=torch.float64)
+    for noisy, level in zip(x[:3], sigma, strict=True):
+        noise = level**2 * scales @ scales
+        blurred = MultivariateNormal(mean, scales @ _covariance(system) @ scales + noise)
+        asked = noisy.clone().requires_grad_()
+        (score,) = torch.autograd.grad(blurred.log_prob(asked), asked)
+        found = system.denoise(noisy[None], level)[0]
+        torch.testing.assert_close((found - noisy - noise @ score) / scales.diag(), torch.zeros(DIM).double())
+    both = system.denoise(x[:3], sigma)
+    alone = torch.cat([system.denoise(x[i : i + 1], sigma[i]) for i in range(3)])
+    torch.testing.assert_close(both, alone)
+
+
 def test_directions_are_orthonormal_and_span_what_the_svd_spans():
     x = _vectors()
     system = _fitted(x, Vectors(DIM), components=4)

@@ -22,14 +22,15 @@ from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.flows.realnvp import RealNVP, count_scales
 from tests.small import data_of
 
-SMALL = {"width": 6, "blocks": 1, "couplings": 4, "dropout": 0.0}
+SMALL = {"width": 6, "blocks": 1, "dropout": 0.0}
 SHAPES = [(1, 4, 4), (3, 4, 4)]
 SPACES = [Images(1, 4, 4, 17), Images(3, 4, 4), Images(1, 5, 3, 17), Images(2, 1, 1), Vectors(1), Vectors(5)]
 
 
 def small(x, given=None, **options):
     torch.manual_seed(0)
-    return RealNVP(x, given, **{**SMALL, **options})
+    couplings = {} if isinstance(x, Images) else {"couplings": 4}
+    return RealNVP(x, given, **{**SMALL, **couplings, **options})
 
 
 def shaken(module, deviation=0.2):
@@ -278,11 +279,34 @@ def test_temperature_scales_the_codes():
 
 
 def test_the_papers_configuration():
-    paper = RealNVP.paper
+    """Couplings as in section 3.6, 64 maps and after the squeeze twice as many, counted by hand; the last weights."""
     with torch.device("meta"):
-        system = RealNVP(Images(3, 32, 32), **paper.options)
-    assert (system.scales, system.blocks, system.width, system.norm) == (2, 8, 64, "batch")
-    assert len([m for m in system.modules() if isinstance(m, AffineCoupling)]) == 3 + 3 + 4
+        system = RealNVP(Images(3, 32, 32), **RealNVP.paper.options)
+    networks = [m.conditioner for m in system.modules() if isinstance(m, AffineCoupling)]
+    sizes = [(3, 32, 64)] * 3 + [(12, 16, 128)] * 3 + [(6, 16, 128)] * 4  # channels, pixels a side, maps
+    for network, (channels, side, maps) in zip(networks, sizes, strict=True):
+        assert network.first.weight.shape == (maps, channels, 3, 3)
+        assert [conv.weight.shape for block in network.blocks for conv in (block.first, block.second)] == (
+            [(maps, maps, 3, 3)] * 16
+        )
+        assert network.last.weight.shape == (2 * channels, maps, 3, 3)
+        assert network.size == (side, side)
+    kernels = sum(9 * (c * m + 16 * m * m + m * 2 * c) + 17 * m + 2 * c for c, _, m in sizes)
+    places, bounds, affine = sum(m * side * side for _, side, m in sizes), 3 * 1 + 3 * 12 + 4 * 1, 2 * 3 * 32 * 32
+    assert sum(p.numel() for p in system.parameters()) == kernels + places + bounds + affine
+    norms = [m for m in system.modules() if isinstance(m, FlowBatchNorm)]
+    assert len(norms) == len(networks)
+    assert not [m for m in system.modules() if isinstance(m, torch.nn.Dropout) and m.p]
+    player = system.players()["model"]
+    assert player.average is not None
+    assert player.average.at(1000) == 0
+    assert player.optimizer(player.params).defaults["weight_decay"] == 5e-5
+
+
+def test_feature_maps_double_at_each_squeeze():
+    system = small(Images(1, 16, 16), scales=3)
+    networks = [m.conditioner for m in system.modules() if isinstance(m, AffineCoupling)]
+    assert [m.first.out_channels for m in networks] == [6] * 3 + [12] * 3 + [12] * 3 + [24] * 3 + [24] * 4
 
 
 def test_log_prob_is_of_what_it_is_given():

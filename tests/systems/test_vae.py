@@ -143,6 +143,21 @@ def test_a_decoder_that_ignores_z_gives_the_exact_log_probability_of_the_grid(li
     assert vae.elbo(every).exp().sum().item() == pytest.approx(1, abs=1e-10)
 
 
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_under_bf16_the_loss_is_summed_in_full_precision(network):
+    """With all weights zero, each of 256 pixels is binomial of p = 1/2, and q is the prior: no sum of bfloat16."""
+    vae = VAE(Images(1, 16, 16, 17), network=network, hidden=(4,))
+    for parameter in vae.parameters():
+        parameter.data.zero_()
+    x = vae.x.from_levels(torch.arange(17).repeat(16)[:256].reshape(1, 1, 16, 16))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (turn,) = vae.turns(iter([Batch(x)]))
+    levels = (torch.arange(17).repeat(16)[:256]).tolist()
+    expected = -sum(math.log(math.comb(16, k)) - 16 * math.log(2) for k in levels)
+    assert turn.loss.item() == pytest.approx(expected, rel=1e-6)
+    assert turn.scalars["kl"].item() == 0
+
+
 def test_a_gaussian_over_images_is_trained_on_dequantised_ones():
     vae = VAE(Images(1, 2, 2, 5), latent=1, hidden=(), likelihood="gaussian")
     assert vae.measure == "lebesgue"
@@ -216,6 +231,15 @@ def test_the_space_chooses_the_network(x, network, likelihood, hidden):
     options = VAE(x).options
     assert (options["network"], options["likelihood"], options["hidden"]) == (network, likelihood, hidden)
     assert VAE(x, **options).options == options
+
+
+@pytest.mark.parametrize("size", [(7, 40), (4, 100), (300, 1), (2, 200)])
+def test_a_long_image_that_cannot_be_halved_gets_a_perceptron(size):
+    vae = VAE(Images(1, *size))
+    assert (vae.network, vae.hidden) == ("mlp", (128, 128))
+    assert vae.sample(2).shape == (2, 1, *size)
+    assert VAE(Images(1, 8, 40)).network == "conv"
+    assert VAE(Images(1, 7, 40), hidden=(5,)).network == "conv"
 
 
 def test_convolutions_need_an_image_and_a_layer():

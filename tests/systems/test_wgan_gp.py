@@ -38,6 +38,31 @@ def test_the_critic_plays_five_times_and_then_the_synthesiser():
     assert [turn.player for turn in turns] == ["critic"] * 5 + ["synthesiser"]
 
 
+def test_under_bf16_the_distance_is_a_mean_in_full_precision():
+    """Scores 1, 0, 0 of data and 0 of samples are a third apart; in bfloat16 that would be .334."""
+    system = WGANGP(Vectors(2), latent=4, width=8, critic_steps=1)
+
+    class First(nn.Module):
+        """The first coordinate."""
+
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 1, bias=False)
+            self.layer.weight.data = torch.tensor([[1.0, 0.0]])
+
+        def forward(self, x, given):
+            return self.layer(x).squeeze(1)
+
+    system.critic = First()
+    for parameter in system.synthesiser.parameters():
+        parameter.data.zero_()
+    x = torch.tensor([[1.0, 3.0], [0.0, 4.0], [0.0, 5.0]])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        critic, synthesiser = system.turns(_batches(Batch(x)))
+    torch.testing.assert_close(critic.scalars["distance"], torch.tensor(1 / 3), rtol=1e-6, atol=0)
+    assert synthesiser.loss.dtype == torch.float32
+
+
 def test_the_critics_loss_is_minus_the_distance_plus_ten_times_the_penalty():
     a = torch.tensor([3.0, 4.0], dtype=torch.float64)
     system = WGANGP(Vectors(2), latent=4, width=8, penalty_weight=10).double()

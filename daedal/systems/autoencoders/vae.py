@@ -29,16 +29,18 @@ from daedal.declare import Fraction, NonNegativeFloat, Paper, PositiveFloat, Pos
 from daedal.nn.condition import Condition
 from daedal.nn.conv import ConvDecoder, ConvEncoder, count_halvings
 from daedal.nn.mlp import MLP, Activation
+from daedal.nn.unused import without
 from daedal.play.player import Player, Rate, cosine
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
-from daedal.probability.distributions import gaussian_log_prob, reparameterise
+from daedal.probability.distributions import at_least_single, gaussian_log_prob, reparameterise
 from daedal.probability.divergences import kl_from_standard_normal
 from daedal.probability.likelihoods import make_likelihood
 from daedal.spaces import Images, Space, Vectors
 
 SMALL = 256  # pixels up to which a perceptron does as well as convolutions, and is faster
 CONDITION_WIDTH = 64
+SIGMA_FLOOR = 1e-3
 
 
 class Context(NamedTuple):
@@ -57,7 +59,8 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         hidden: widths of the hidden layers; with convolutions, channels after each halving; () is a linear model
         activation: the non-linearity between layers
         likelihood: what the decoder's outputs mean; on a grid, all but gaussian are probabilities of the grid value
-        sigma_floor: least standard deviation of a gaussian (in standard units), least scale of a logistic
+        sigma_floor: least standard deviation of a gaussian (in standard units), least scale of a logistic; .001 unless
+            given
         beta: weight of the KL in the loss; above 1, simpler codes and blurrier reconstructions
         dropout: share of the decoder's hidden units left out in training
         kl: the KL in closed form, or sampled (unbiased, of higher variance)
@@ -77,6 +80,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         options={"latent": 20, "network": "mlp", "hidden": (500,), "activation": "tanh", "dropout": 0.0},
         recipe=Recipe(batch_size=100, steps=500000, rate=1e-3),
     )
+    compiles = ("encoder", "decoder")
     toy: ClassVar = {"latent": 8, "hidden": (32,)}
 
     def __init__(
@@ -89,7 +93,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         hidden: tuple[PositiveInt, ...] | None = None,
         activation: Literal["silu", "relu", "tanh"] = "silu",
         likelihood: Literal["gaussian", "bernoulli", "binomial", "logistic", "categorical"] | None = None,
-        sigma_floor: PositiveFloat = 1e-3,
+        sigma_floor: PositiveFloat | None = None,
         beta: NonNegativeFloat = 1.0,
         dropout: Fraction | None = None,
         kl: Literal["closed", "sampled"] = "closed",
@@ -100,10 +104,11 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         self.hidden = tuple(_default_hidden(x, self.network) if hidden is None else hidden)
         self.latent = latent or _default_latent(x)
         self.activation: Activation = activation
-        self.sigma_floor, self.beta, self.kl = sigma_floor, beta, kl
+        self.beta, self.kl = beta, kl
         self.dropout = _default_dropout(x, self.network) if dropout is None else dropout
         self.given_dropout = given_dropout
-        self.observation = make_likelihood(likelihood, x, sigma_floor)
+        self.observation = make_likelihood(likelihood, x, sigma_floor or SIGMA_FLOOR)
+        self.sigma_floor = _sigma_floor(self.observation.name, sigma_floor)
         self.likelihood = self.observation.name
         self.measure = self.observation.measure
         size = (x.height, x.width) if isinstance(x, Images) and self.network == "conv" else None
@@ -122,8 +127,12 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
 
     def posterior(self, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z | x) for x in standard units: (n, latent) each."""
-        mean, log_variance = self.encoder(x, context).chunk(2, 1)
+        mean, log_variance = at_least_single(self.encoder(x, context)).chunk(2, 1)
         return mean, log_variance
+
+    def outputs(self, z: Tensor, context: Context) -> Tensor:
+        """The decoder's outputs for codes z (n, latent), of which `observation` makes p(x | z): (n, outputs, *x)."""
+        return at_least_single(self.decoder(z, context))
 
     def bound_terms(
         self, x: Tensor, context: Context, generator: torch.Generator | None = None
@@ -135,7 +144,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
             kl = kl_from_standard_normal(mean, log_variance).sum(1)
         else:
             kl = (gaussian_log_prob(z, mean, log_variance) - gaussian_log_prob(z, 0.0, 0.0)).sum(1)
-        return self.observation.log_prob(self.decoder(z, context), x), kl
+        return self.observation.log_prob(self.outputs(z, context), x), kl
 
     # -- capabilities
 
@@ -166,7 +175,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         z = reparameterise(mean, log_variance, generator)
         prior = gaussian_log_prob(z, 0.0, 0.0).sum(1)
         posterior = gaussian_log_prob(z, mean, log_variance).sum(1)
-        return self.observation.log_prob(self.decoder(z, context), x) + prior - posterior
+        return self.observation.log_prob(self.outputs(z, context), x) + prior - posterior
 
     @property
     def latent_space(self) -> Vectors:
@@ -180,7 +189,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """The mean of p(x | z): (n, *x)."""
         context = self.context(self.prepare_given(given, len(z)), len(z))
-        return self.standardise.inverse(self.observation.mean(self.decoder(z, context)))
+        return self.standardise.inverse(self.observation.mean(self.outputs(z, context)))
 
     def draw(
         self,
@@ -198,7 +207,7 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
             decoder_noise: draw from p(x given z), which is what the bound is about, instead of taking its mean
         """
         z = torch.randn((n, self.latent), generator=generator, dtype=self.dtype, device=self.device) * temperature
-        outputs = self.decoder(z, self.context(given, n))
+        outputs = self.outputs(z, self.context(given, n))
         noise = not isinstance(self.x, Images) if decoder_noise is None else decoder_noise
         x = self.observation.sample(outputs, generator) if noise else self.observation.mean(outputs)
         return self.standardise.inverse(x)
@@ -232,9 +241,16 @@ class VAE(System, Samples, Bounds, Encodes, Decodes):
         return {"model": Player(self.parameters(), rate=Rate(self.recipe.rate, cosine()))}
 
 
+def _sigma_floor(likelihood: str, chosen: float | None) -> float | None:
+    if likelihood not in ("gaussian", "logistic"):
+        return without("sigma_floor", chosen, "VAE", f"with likelihood={likelihood!r}", SIGMA_FLOOR)
+    return SIGMA_FLOOR if chosen is None else chosen
+
+
 def _default_network(x: Space, hidden: tuple[int, ...] | None) -> Literal["mlp", "conv"]:
-    large = isinstance(x, Images) and x.height * x.width > SMALL
-    return "conv" if large and hidden != () else "mlp"
+    if not isinstance(x, Images) or x.height * x.width <= SMALL or hidden == ():
+        return "mlp"
+    return "conv" if hidden or count_halvings((x.height, x.width)) else "mlp"
 
 
 def _default_hidden(x: Space, network: str) -> tuple[int, ...]:

@@ -13,9 +13,10 @@ van den Oord, Kalchbrenner and Kavukcuoglu 2016, "Pixel Recurrent Neural Network
 
 Deviations. Dropout inside the blocks and decay of the weights, because data sets here are small: without them
 1297 digits are learnt by heart in two minutes. A channel of ones beside the values tells the border from a middle
-grey. Maps of labels (codes of a picture) are embedded first. Adam with decoupled decay (Paper: RMSProp). `given`
-enters as in Gated PixelCNN (van den Oord et al. 2016, arXiv:1606.05328): a bias in each block, and a map where a
-value has a place.
+grey. Paper: Table 1 has "2 layers" of ReLU and 1x1 convolution before the softmax [M]; here: they are taken to be the
+one of `head` channels and the one that gives the logits. Maps of labels (codes of a picture) are embedded first.
+Adam with decoupled decay (Paper: RMSProp). `given` enters as in Gated PixelCNN (van den Oord et al. 2016,
+arXiv:1606.05328): a bias in each block, and a map where a value has a place.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class PixelCNN(System, Samples, Scores):
         options={"width": 128, "blocks": 15, "head": 1024, "dropout": 0.0, "weight_decay": 0.0},
         recipe=Recipe(batch_size=16, steps=400000, rate=1e-3),
     )
+    compiles = ("network",)
     toy: ClassVar = {"width": 8, "blocks": 2, "dropout": 0.0, "weight_decay": 0.0}
 
     def __init__(
@@ -168,7 +170,8 @@ class PixelCNN(System, Samples, Scores):
         planes = self.network.place(self.condition.planes(given, n) if self.condition.channels else None)
 
         def evaluate(x: Tensor, row: int, column: int, apply: Apply) -> Tensor:
-            return self.network(x, vector, None if planes is None else planes[:, :, row, column], apply)
+            here = None if planes is None else planes[:, :, row, column]
+            return self.network.forward(x, vector, here, apply)  # --compile would make a graph for each pixel
 
         return remembered(evaluate, self._encode, self.network.first, self.grid[2])
 

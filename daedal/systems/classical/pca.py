@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from daedal.capabilities import Decodes, Encodes, Given, Samples, Scores
+from daedal.capabilities import Decodes, Denoises, Encodes, Given, Samples, Scores
 from daedal.declare import NonNegativeFloat, Paper, PositiveInt, Recipe
 from daedal.play.player import Player
 from daedal.play.stream import finite_count
@@ -42,7 +42,7 @@ CONVERGED = 1e-6  # share of the total variance by which a pass may still raise 
 FLOOR = 1e-6  # least variance (standard or border units): data of lower rank still has a density
 
 
-class PCA(System, Samples, Scores, Encodes, Decodes):
+class PCA(System, Samples, Scores, Encodes, Decodes, Denoises):
     """A Gaussian with `components` principal directions; fitted in one pass, in several above 2,048 dimensions.
 
     Options:
@@ -196,6 +196,19 @@ class PCA(System, Samples, Scores, Encodes, Decodes):
         """mu + U_k Lambda_k^(1/2) z: (n, *x). With `encode`, the orthogonal projection on the directions."""
         self.prepare_given(given, len(z))
         return self._to_border(self.mean + (z * self.variances.sqrt()) @ self.directions)
+
+    def denoise(self, x: Tensor, sigma: Tensor, *, given: Given | None = None) -> Tensor:
+        """E[x0 | x = x0 + sigma * noise] = mu + C (C + sigma^2 I)^-1 (x - mu), C the model's covariance: (n, *x).
+
+        `sigma` is (n,) or a scalar; for vectors in standard deviations of each coordinate.
+        """
+        self.prepare_given(given, len(x))
+        level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))[:, None].square()
+        centred = self._from_border(x)
+        along = centred @ self.directions.mT
+        across = centred - along @ self.directions
+        kept = (along * (self.variances / (self.variances + level))) @ self.directions
+        return self._to_border(self.mean + kept + across * (self.noise / (self.noise + level)))
 
     def _log_normaliser(self) -> Tensor:
         """log det(2 pi C), with C the covariance of the model."""

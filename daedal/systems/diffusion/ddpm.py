@@ -18,7 +18,8 @@ Deviations. The network's size follows the space, and the rate is annealed, beca
 Vectors go through a residual perceptron; L_0 is then a Gaussian density, in standard units corrected to user
 units. What is conditioned on is added to the time embedding, and concatenated to the input where it has a place.
 As in the official code, estimates of x_0 are clipped to the data's range in sampling and in the bound: [-1, 1] for
-images, for vectors the range of each coordinate in the training data.
+images, for vectors the range of each coordinate in the training data (of endless data a wider one than of its first
+10,000 items).
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from daedal.capabilities import Bounds, Denoises, Given, Samples
 from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, Paper, PositiveInt, Recipe
 from daedal.nn.condition import Condition
 from daedal.nn.residual import TimedMLP
+from daedal.nn.scale import first_items
 from daedal.nn.unet import UNet
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam, cosine, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch
@@ -42,8 +45,11 @@ from daedal.probability import diffusion, schedules
 from daedal.samplers.diffusion import Clean, ancestral, ddim
 from daedal.spaces import Images, Space
 
+Sizes = tuple[int, ...]
+
 DDIM_STEPS = 50
 SMALL = 16  # pixels a side
+MARGIN = 0.25  # on each side of the range of an endless field's first items, as a share of that range
 SMALL_IMAGES = Recipe(batch_size=128, steps=2000, rate=2e-3, epochs=215)  # a narrow network bears the rate
 VECTORS = Recipe(batch_size=512, steps=5000, rate=3e-3)  # the noise of the loss matters more than the number of steps
 
@@ -57,9 +63,9 @@ class DDPM(System, Samples, Bounds, Denoises):
         variance: of a reverse step, beta (large) or that of the posterior (small)
         weighting: of the training loss, every noise error alike (simple) or the variational bound
         width: channels of the first level (of all layers, for vectors); chosen by the space
-        multipliers: channels of each level as multiples of `width`; chosen by the space
+        multipliers: channels of each level of images as multiples of `width`; chosen by the space
         blocks: residual blocks a level (in all, for vectors); chosen by the space
-        attention: sizes in pixels of the maps with self-attention, besides the smallest; chosen by the space
+        attention: sizes in pixels of the maps of images with self-attention, besides the smallest; chosen by the space
         dropout: share of features dropped in training; chosen by the space
         given_dropout: share of training items that do not see what they are given, for guidance
         bound_steps: steps of the bound that an evaluation visits, drawn by strata; 0 for every step
@@ -93,7 +99,7 @@ class DDPM(System, Samples, Bounds, Denoises):
     )
     recipe = Recipe(batch_size=128, steps=3000, rate=1e-3)
     compiles = ("network",)
-    toy: ClassVar = {"timesteps": 8, "width": 8, "multipliers": (1, 2), "blocks": 1, "dropout": 0.0}
+    toy: ClassVar = {"timesteps": 8, "width": 8, "blocks": 1, "dropout": 0.0}
     exempt: ClassVar = {
         "bound_is_below": "an importance weight takes a whole noising path: test_ddpm weighs the paths of a few items"
     }
@@ -131,9 +137,8 @@ class DDPM(System, Samples, Bounds, Denoises):
         self.schedule, self.weighting = schedule, weighting
         self.variance: diffusion.Variance = variance
         self.width = size["width"] if width is None else width
-        self.multipliers = size["multipliers"] if multipliers is None else tuple(multipliers)
+        self.multipliers, self.attention = _levels(x, multipliers, attention)
         self.blocks = size["blocks"] if blocks is None else blocks
-        self.attention = size["attention"] if attention is None else tuple(attention)
         self.dropout = size["dropout"] if dropout is None else dropout
         self.given_dropout, self.bound_steps = given_dropout, bound_steps
         self.average_decay, self.warmup, self.anneal = average_decay, warmup, anneal
@@ -157,9 +162,9 @@ class DDPM(System, Samples, Bounds, Denoises):
             channels,
             size,
             width=self.width,
-            multipliers=self.multipliers,
+            multipliers=self.multipliers or (),
             blocks=self.blocks,
-            attention=self.attention,
+            attention=self.attention or (),
             dropout=self.dropout,
         )
 
@@ -169,9 +174,12 @@ class DDPM(System, Samples, Bounds, Denoises):
         """Learn units and range of the data (vectors only)."""
         super().fit_scale(items)
         if not isinstance(self.x, Images):
-            x = self.standardise(items.gather(range(len(items)), (self.roles["x"],))[self.roles["x"]])
-            self.low.copy_(x.min(0).values)
-            self.high.copy_(x.max(0).values)
+            x = self.standardise(first_items(items, self.roles["x"]))
+            low, high = x.min(0).values, x.max(0).values
+            # Of an endless field later items lie farther out; what is beyond its first costs them nothing then.
+            margin = 0.0 if hasattr(items, "__len__") else MARGIN * (high - low)
+            self.low.copy_(low - margin)
+            self.high.copy_(high + margin)
 
     def players(self) -> dict[str, Player]:
         """One player, with the running average that sampling and the bound use."""
@@ -342,13 +350,22 @@ class DDPM(System, Samples, Bounds, Denoises):
 def _size(x: Space) -> dict[str, Any]:
     """Defaults that train on a CPU within minutes."""
     if not isinstance(x, Images):
-        return {"timesteps": 1000, "width": 128, "multipliers": (), "blocks": 3, "attention": (), "dropout": 0.0}
+        return {"timesteps": 1000, "width": 128, "blocks": 3, "dropout": 0.0}
     side = max(x.height, x.width)
     if side <= SMALL:
-        return {"timesteps": 200, "width": 32, "multipliers": (1, 2), "blocks": 1, "attention": (), "dropout": 0.1}
-    common = {"timesteps": 1000, "blocks": 1, "dropout": 0.1}
-    if side <= 32:
-        return {"width": 64, "multipliers": (1, 2, 2), "attention": (8,), **common}
+        return {"timesteps": 200, "width": 32, "blocks": 1, "dropout": 0.1}
+    return {"timesteps": 1000, "width": 64 if side <= 32 else 32, "blocks": 1, "dropout": 0.1}
+
+
+def _levels(x: Space, multipliers: Sizes | None, attention: Sizes | None) -> tuple[Sizes | None, Sizes | None]:
+    """Multipliers and attention as resolved; vectors have neither."""
+    if not isinstance(x, Images):
+        for option, value in (("multipliers", multipliers), ("attention", attention)):
+            without(option, value, "DDPM", "for vectors", (), paper=DDPM.paper.options)
+        return None, None
+    side = max(x.height, x.width)
     levels = max(3, (side - 1).bit_length() - 2)  # down to 8 pixels or less
-    multipliers = tuple(min(4, 2**level) for level in range(levels))
-    return {"width": 32, "multipliers": multipliers, "attention": (16,), **common}
+    deep, maps = tuple(min(4, 2**level) for level in range(levels)), (16,)
+    if side <= 32:
+        deep, maps = ((1, 2), ()) if side <= SMALL else ((1, 2, 2), (8,))
+    return deep if multipliers is None else tuple(multipliers), maps if attention is None else tuple(attention)

@@ -6,19 +6,24 @@ tensorflow/models (real_nvp).
     log p(x) = log N(f(x); 0, I) + log |det df/dx|
 
 Images, scale by scale: three couplings over checkerboards, squeeze, three over halves of the channels, half of the
-channels are factored out; the last scale has four over checkerboards. Vectors: couplings over alternating halves.
+channels are factored out; the last scale has four over checkerboards. Each squeeze doubles the feature maps of what
+comes after it (section 3.6, and `2 * dim` in the official code). Vectors: couplings over alternating halves.
 
 | code | paper |
 |---|---|
 | `flow` | f |
 | `couplings` | couplings, for vectors (the last one included); a scale of images has 3 + 3, the last 4 |
-| `blocks`, `width` | residual blocks and feature maps of the networks s and t |
+| `blocks`, `width` | residual blocks of the networks s and t, and their feature maps before the first squeeze |
 
 Deviations. A learned affine map of each number comes first (the identity at the start), since pixels differ in
 their spread by their place, and the networks know the place. Batch normalisation is off, since it makes the loss
 of an item depend on its batch; `norm="batch"` puts it after each coupling, over all positions. Residual blocks are
 neither batch- nor weight-normalised, their activation is SiLU, and they have dropout: data sets here are small.
 For vectors the networks s and t are perceptrons with ReLU.
+Paper: L2 on the magnitudes of weight normalisation; here: decoupled decay (AdamW) of all parameters, as there are no
+such magnitudes. Official code: the gradient's norm is clipped at 100, the rate is constant and the last weights are
+used; here: clipped at 1, the rate rises for 2 % of training and falls to zero along half a cosine, and weights are
+averaged with a decay of .99 (0 in the paper's configuration), because budgets here are short.
 Data is dequantised in the rounds, never in `log_prob`.
 """
 
@@ -53,6 +58,7 @@ from daedal.nn.coupling import (
     channel_halves,
     checkerboard,
 )
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adamw, cosine
 from daedal.play.system import System
 from daedal.play.turn import Batch
@@ -60,6 +66,7 @@ from daedal.spaces import Images, Space, Vectors
 
 Shape = tuple[int, int, int]
 
+COUPLINGS = 12
 VECTORS = Recipe(batch_size=256, steps=5000, rate=5e-3)
 
 
@@ -68,9 +75,9 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
 
     Options:
         scales: how many sizes of image there are, each half the one before; chosen by the space
-        couplings: number of couplings for vectors
+        couplings: number of couplings for vectors; 12 unless given
         blocks: residual blocks of each network over images (hidden layers, for vectors); chosen by the space
-        width: feature maps of each network (units of a layer, for vectors); chosen by the space
+        width: feature maps before any squeeze, each doubles them (units of a layer, for vectors); chosen by the space
         norm: batch normalisation after each coupling, or none
         dropout: share of features dropped in training; chosen by the space
         weight_decay: how strongly weights are pulled to zero
@@ -84,14 +91,22 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         venue="ICLR",
         arxiv="1605.08803",
         space={"space": "Images", "channels": 3, "height": 32, "width": 32, "levels": 256},
-        options={"scales": 2, "blocks": 8, "width": 64, "norm": "batch", "dropout": 0.0, "weight_decay": 5e-5},  # [M]
+        options={
+            "scales": 2,
+            "blocks": 8,  # [M]
+            "width": 64,  # [M]
+            "norm": "batch",
+            "dropout": 0.0,
+            "weight_decay": 5e-5,
+            "average_decay": 0.0,
+        },
         recipe=Recipe(batch_size=64, steps=500_000, rate=1e-3),  # steps: our choice, the paper gives none
     )
     recipe = Recipe(batch_size=128, steps=3000, rate=2e-3)
     measure = "lebesgue"
     kind = "exact"
     compiles = ("flow",)
-    toy: ClassVar = {"couplings": 4, "blocks": 1, "width": 8, "dropout": 0.0}
+    toy: ClassVar = {"blocks": 1, "width": 8, "dropout": 0.0}
 
     def __init__(
         self,
@@ -99,7 +114,7 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         given: Mapping[str, Space] | None = None,
         *,
         scales: PositiveInt | None = None,
-        couplings: PositiveInt = 12,
+        couplings: PositiveInt | None = None,
         blocks: PositiveInt | None = None,
         width: PositiveInt | None = None,
         norm: Literal["none", "batch"] = "none",
@@ -111,8 +126,8 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         size = _size(x)
         if isinstance(x, Vectors):
             self.recipe = VECTORS
-        self.scales = size["scales"] if scales is None else scales
-        self.couplings, self.norm = couplings, norm
+        self.scales, self.couplings = _depth(x, scales, couplings)
+        self.norm = norm
         self.blocks = size["blocks"] if blocks is None else blocks
         self.width = size["width"] if width is None else width
         self.dropout = size["dropout"] if dropout is None else dropout
@@ -127,38 +142,40 @@ class RealNVP(System, Samples, Scores, Encodes, Decodes, ExactInverse):
         hidden = (self.width,) * self.blocks
         vector = self.width if self.given else 0
         layers: list[Bijection] = [Elementwise(x.shape)]
-        for turn in range(self.couplings):
+        for turn in range(self.couplings or 0):
             conditioner = VectorConditioner(x.dim, hidden, dropout=self.dropout, vector=vector)
             layers += [AffineCoupling(alternating(x.dim, turn), conditioner), *self._norm(x.dim)]
         return Chain(layers)
 
     def _image_flow(self, x: Images) -> MultiScale:
         shape = (x.channels * (x.frames or 1), x.height, x.width)
-        if (most := count_scales(shape[1:])) < self.scales:
+        scales = self.scales or 1
+        if (most := count_scales(shape[1:])) < scales:
             raise ValueError(
                 f"'scales' of RealNVP must be an integer in [1, {most}] for images of {x.height}x{x.width}; "
-                f"got {self.scales}."
+                f"got {scales}."
             )
-        stages, before = [], [Logit(x.cell), Elementwise(shape)]
-        for _ in range(self.scales - 1):
+        stages, before, width = [], [Logit(x.cell), Elementwise(shape)], self.width
+        for _ in range(scales - 1):
             c, h, w = shape
             wide = (4 * c, h // 2, w // 2)
-            checkers = self._checkerboards(shape, 3)
-            channels = self._couplings(wide, [channel_halves(4 * c, i) for i in range(3)])
+            checkers = self._checkerboards(shape, width, 3)
+            width *= 2
+            channels = self._couplings(wide, width, [channel_halves(4 * c, i) for i in range(3)])
             stages.append(Chain([*before, *checkers, Squeeze(), *channels]))
             before = []
             shape = (2 * c, h // 2, w // 2)
-        return MultiScale(stages, Chain([*before, *self._checkerboards(shape, 4)]), shape)
+        return MultiScale(stages, Chain([*before, *self._checkerboards(shape, width, 4)]), shape)
 
-    def _checkerboards(self, shape: Shape, count: int) -> list[Bijection]:
-        return self._couplings(shape, [checkerboard(shape[1], shape[2], i) for i in range(count)])
+    def _checkerboards(self, shape: Shape, width: int, count: int) -> list[Bijection]:
+        return self._couplings(shape, width, [checkerboard(shape[1], shape[2], i) for i in range(count)])
 
-    def _couplings(self, shape: Shape, masks: list[Tensor]) -> list[Bijection]:
+    def _couplings(self, shape: Shape, width: int, masks: list[Tensor]) -> list[Bijection]:
         make = partial(
             ConvConditioner,
             shape[0],
             (shape[1], shape[2]),
-            width=self.width,
+            width=width,
             blocks=self.blocks,
             dropout=self.dropout,
             vector=self.width if self.given else 0,
@@ -237,12 +254,20 @@ def count_scales(size: tuple[int, ...]) -> int:
     return 1 + min((side & -side).bit_length() - 1 for side in size)
 
 
+def _depth(x: Space, scales: int | None, couplings: int | None) -> tuple[int | None, int | None]:
+    """Scales and couplings as resolved: images have the one, vectors the other."""
+    if not isinstance(x, Images):
+        none = without("scales", scales, "RealNVP", "for vectors", 1, paper=RealNVP.paper.options)
+        return none, COUPLINGS if couplings is None else couplings
+    none = without("couplings", couplings, "RealNVP", "for images, of which each scale has 3 + 3", COUPLINGS)
+    to_four = max(1, min(x.height, x.width).bit_length() - 2)  # the last scale keeps 4 pixels or more
+    default = min(4, to_four, count_scales((x.height, x.width)))
+    return default if scales is None else scales, none
+
+
 def _size(x: Space) -> dict[str, Any]:
     """Defaults that train on a CPU within minutes."""
     if not isinstance(x, Images):
-        return {"scales": 1, "blocks": 2, "width": 64, "dropout": 0.0}
-    side = min(x.height, x.width)
-    to_four = max(1, side.bit_length() - 2)  # the last scale keeps 4 pixels or more
-    scales = min(4, to_four, count_scales((x.height, x.width)))
+        return {"blocks": 2, "width": 64, "dropout": 0.0}
     # Small images come in small sets, which a flow with less dropout soon knows by heart.
-    return {"scales": scales, "blocks": 1, "width": 32, "dropout": 0.4 if side <= 16 else 0.1}
+    return {"blocks": 1, "width": 32, "dropout": 0.4 if min(x.height, x.width) <= 16 else 0.1}

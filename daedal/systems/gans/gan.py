@@ -19,19 +19,21 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from daedal.capabilities import Given, Samples
+from daedal.capabilities import Decodes, Given, Samples
 from daedal.declare import Fraction, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES, accuracy
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
-from daedal.spaces import Images, Space
+from daedal.probability.distributions import at_least_single
+from daedal.spaces import Images, Space, Vectors
 
 SMALL = 768  # numbers an item, 16x16 in colour: such sets are small
 
 
-class GAN(System, Samples):
+class GAN(System, Samples, Decodes):
     """A synthesiser that learns to fool a discriminator; conditional where `given` has spaces.
 
     Options:
@@ -39,7 +41,7 @@ class GAN(System, Samples):
         width: channels of the discriminator's first layer, half the synthesiser's last; for vectors, of every layer
         loss: the game that the two play
         discriminator_steps: turns of the discriminator for one of the synthesiser
-        dropout: share of the discriminator's last features left out in training; chosen by the space
+        dropout: share of the discriminator's last features left out in training, for images; chosen by the space
     """
 
     paper = Paper(
@@ -53,6 +55,7 @@ class GAN(System, Samples):
         recipe=Recipe(batch_size=128, steps=100000, rate=2e-4),
     )
     recipe = Recipe(batch_size=64, steps=4000, rate=5e-4, epochs=300)
+    compiles = ("synthesiser", "discriminator")
     toy: ClassVar = {"latent": 8, "width": 8}
 
     def __init__(
@@ -73,10 +76,9 @@ class GAN(System, Samples):
             self.recipe = replace(self.recipe, rate=self.paper.recipe.rate)
         self.loss = loss  # pyright: ignore[reportAttributeAccessIssue]: the option has the field's name
         self.discriminator_steps = discriminator_steps
-        # Without it the discriminator learns small sets by heart, and then the synthesiser does.
-        self.dropout = (0.5 if x.dim <= SMALL else 0.0) if dropout is None else dropout
+        self.dropout = _dropout(x, dropout)
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
-        self.discriminator = make_discriminator(x, self.given, width=self.width, dropout=self.dropout)
+        self.discriminator = make_discriminator(x, self.given, width=self.width, dropout=self.dropout or 0.0)
 
     def players(self) -> dict[str, Player]:
         """Discriminator and synthesiser, each with Adam as DCGAN sets it."""
@@ -93,12 +95,12 @@ class GAN(System, Samples):
             batch = next(batches)
             with torch.no_grad():
                 items = self.synthesiser.generate(len(batch), batch.given)
-            real = self.discriminator(self.standardise(batch.x), batch.given)
-            fake = self.discriminator(items, batch.given)
+            real = at_least_single(self.discriminator(self.standardise(batch.x), batch.given))
+            fake = at_least_single(self.discriminator(items, batch.given))
             yield Turn("discriminator", game.discriminator(real, fake), scalars={"accuracy": accuracy(real, fake)})
         given = batch.given  # pyright: ignore[reportPossiblyUnbound]
         fake = self.discriminator(self.synthesiser.generate(len(batch), given), given)  # pyright: ignore[reportPossiblyUnbound]
-        yield Turn("synthesiser", game.synthesiser(fake))
+        yield Turn("synthesiser", game.synthesiser(at_least_single(fake)))
 
     def draw(
         self, n: int, given: Given, generator: torch.Generator | None, *, truncation: PositiveFloat | None = None
@@ -108,5 +110,21 @@ class GAN(System, Samples):
         Options:
             truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
         """
-        z = self.synthesiser.noise(n, truncation, generator)
-        return self.standardise.inverse(self.synthesiser(z, given))
+        return self.decode(self.synthesiser.noise(n, truncation, generator), given=given)
+
+    @property
+    def latent_space(self) -> Vectors:
+        """The space of the noise, which is standard normal."""
+        return Vectors(self.latent)
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """What the synthesiser makes of noise z (n, latent): (n, *x)."""
+        return self.standardise.inverse(self.synthesiser(z, self.prepare_given(given, len(z))))
+
+
+def _dropout(x: Space, chosen: float | None) -> float | None:
+    """Without it the discriminator learns small sets of images by heart, and then the synthesiser does."""
+    default = 0.5 if x.dim <= SMALL else 0.0
+    if not isinstance(x, Images):
+        return without("dropout", chosen, "GAN", "for vectors", default, paper=GAN.paper.options)
+    return default if chosen is None else chosen

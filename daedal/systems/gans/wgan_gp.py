@@ -7,6 +7,12 @@ The critic C approaches the Kantorovich potential of W1(p, q) = sup E_p C - E_q 
 the critic for one of the synthesiser, and no batch normalisation in it, since a penalty on each item's gradient
 needs scores that depend on that item alone.
 
+The paper's configuration is the DCGAN baseline of the authors' code (gan_64x64.py there, whose default is a residual
+network): 128 numbers of noise, a critic of 64 to 512 channels, 200,000 rounds of 64 items. There: the synthesiser
+starts at 512 channels, kernels are 5x5, and the critic is normalised by layer and starts from N(0, 0.02^2); here: it
+starts at 1,024 channels, as in DCGAN's paper, kernels are 4x4, and the critic is not normalised and starts as He et
+al. 2015 have it, as for every other size (see `daedal.nn.dcgan`).
+
 Paper: penalty weight 10, and 0.1 in the authors' code for points (igul222/improved_wgan_training, gan_toy.py); here:
 1 for points, because 10 loses modes of ring8 in 3,000 steps and 0.1 leaves the critic's slope near 1.5.
 
@@ -24,20 +30,23 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from daedal.capabilities import Given, Samples
+from daedal.capabilities import Decodes, Given, Samples
 from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES
 from daedal.losses.penalties import gradient_norms, interpolate, one_centred
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
+from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam, constant, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch, Tell, Turn
+from daedal.probability.distributions import at_least_single
 from daedal.spaces import Images, Space, Vectors
 
+CLIP_LIMIT = 0.01
 POINTS = Recipe(batch_size=256, steps=3000, rate=1e-3)  # falling to zero: modes of points are narrow
 
 
-class WGANGP(System, Samples):
+class WGANGP(System, Samples, Decodes):
     """A synthesiser that lowers the Wasserstein distance that a nearly 1-Lipschitz critic estimates.
 
     Options:
@@ -46,7 +55,7 @@ class WGANGP(System, Samples):
         critic_steps: turns of the critic for one of the synthesiser
         penalty_weight: weight of the gradient penalty; chosen by the space: 10 for images, 1 for points
         constraint: how the critic is kept nearly 1-Lipschitz: gradient penalty, or the first WGAN's clipping of weights
-        clip_limit: with clipping, the greatest absolute value of any parameter of the critic
+        clip_limit: with clipping, the greatest absolute value of any parameter of the critic; .01 unless given
     """
 
     paper = Paper(
@@ -60,6 +69,7 @@ class WGANGP(System, Samples):
         recipe=Recipe(batch_size=64, steps=200000, rate=1e-4),
     )
     recipe = Recipe(batch_size=32, steps=2000, rate=1e-3, epochs=350)
+    compiles = ("synthesiser",)  # not the critic, whose gradient is differentiated once more
     toy: ClassVar = {"latent": 8, "width": 8, "critic_steps": 2}
 
     def __init__(
@@ -72,7 +82,7 @@ class WGANGP(System, Samples):
         critic_steps: PositiveInt = 5,
         penalty_weight: NonNegativeFloat | None = None,
         constraint: Literal["penalty", "clipping"] = "penalty",
-        clip_limit: PositiveFloat = 0.01,
+        clip_limit: PositiveFloat | None = None,
     ):
         super().__init__(x, given)
         self.latent = latent or (64 if isinstance(x, Images) else max(8, x.dim))
@@ -84,8 +94,8 @@ class WGANGP(System, Samples):
         if constraint == "clipping":
             self.recipe = replace(self.recipe, rate=5e-5)  # as Arjovsky et al. 2017 have it
         self.critic_steps = critic_steps
-        self.penalty_weight = _default_weight(x) if penalty_weight is None else penalty_weight
-        self.constraint, self.clip_limit = constraint, clip_limit
+        self.constraint = constraint
+        self.penalty_weight, self.clip_limit = _strengths(x, constraint, penalty_weight, clip_limit)
         self.synthesiser = make_synthesiser(x, self.given, latent=self.latent, width=self.width)
         self.critic = make_discriminator(x, self.given, width=self.width, norm="none")
 
@@ -109,16 +119,17 @@ class WGANGP(System, Samples):
                 yield Tell(self.clip_critic)
         given = batch.given  # pyright: ignore[reportPossiblyUnbound]
         fake = self.critic(self.synthesiser.generate(len(batch), given), given)  # pyright: ignore[reportPossiblyUnbound]
-        yield Turn("synthesiser", GAMES["wasserstein"].synthesiser(fake))
+        yield Turn("synthesiser", GAMES["wasserstein"].synthesiser(at_least_single(fake)))
 
     def _critic_turn(self, batch: Batch) -> Turn:
         with torch.no_grad():
             fake = self.synthesiser.generate(len(batch), batch.given)
         real = self.standardise(batch.x)
         twice = {name: torch.cat([value, value]) for name, value in batch.given.items()}
-        loss = GAMES["wasserstein"].discriminator(*self.critic(torch.cat([real, fake]), twice).chunk(2))
+        scores = at_least_single(self.critic(torch.cat([real, fake]), twice))
+        loss = GAMES["wasserstein"].discriminator(*scores.chunk(2))
         scalars = {"distance": -loss.detach()}
-        if self.constraint == "penalty":
+        if self.penalty_weight is not None:
             norms = gradient_norms(lambda x: self.critic(x, batch.given), interpolate(real, fake))
             loss = loss + self.penalty_weight * one_centred(norms)
             scalars["slope"] = norms.detach().mean()
@@ -127,6 +138,7 @@ class WGANGP(System, Samples):
     @torch.no_grad()
     def clip_critic(self) -> None:
         """Clip every parameter of the critic, biases too, to [-clip_limit, clip_limit]."""
+        assert self.clip_limit is not None
         for parameter in self.critic.parameters():
             parameter.clamp_(-self.clip_limit, self.clip_limit)
 
@@ -138,9 +150,26 @@ class WGANGP(System, Samples):
         Options:
             truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
         """
-        z = self.synthesiser.noise(n, truncation, generator)
-        return self.standardise.inverse(self.synthesiser(z, given))
+        return self.decode(self.synthesiser.noise(n, truncation, generator), given=given)
+
+    @property
+    def latent_space(self) -> Vectors:
+        """The space of the noise, which is standard normal."""
+        return Vectors(self.latent)
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """What the synthesiser makes of noise z (n, latent): (n, *x)."""
+        return self.standardise.inverse(self.synthesiser(z, self.prepare_given(given, len(z))))
 
 
-def _default_weight(x: Space) -> float:
-    return 1.0 if isinstance(x, Vectors) else 10.0
+def _strengths(
+    x: Space, constraint: str, weight: float | None, limit: float | None
+) -> tuple[float | None, float | None]:
+    """Penalty weight and clip limit as resolved: the one that the constraint needs, and None for the other."""
+    default = 1.0 if isinstance(x, Vectors) else 10.0
+    if constraint == "clipping":
+        paper = WGANGP.paper.options
+        none = without("penalty_weight", weight, "WGANGP", "with constraint='clipping'", default, paper=paper)
+        return none, CLIP_LIMIT if limit is None else limit
+    none = without("clip_limit", limit, "WGANGP", "unless constraint='clipping'", CLIP_LIMIT)
+    return default if weight is None else weight, none

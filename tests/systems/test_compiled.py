@@ -1,0 +1,35 @@
+"""Systems compiled: graphs are made, and a compiled round ends where a plain one ends."""
+
+from functools import partialmethod
+
+import pytest
+import torch
+from torch import nn
+
+from daedal.play.compiling import graphs_made
+from daedal.play.settings import Settings
+from daedal.play.trainer import Trainer
+from tests.contracts_case import Case
+
+COMPILES = {
+    "vae": ("encoder", "decoder"),
+    "pixelcnn": ("network",),
+    "gan": ("synthesiser", "discriminator"),
+    "wgan-gp": ("synthesiser",),
+}
+
+
+@pytest.mark.parametrize("name", list(COMPILES))
+def test_a_compiled_system_trains_and_samples_as_a_plain_one(name, monkeypatch):
+    """Traced by dynamo and run by PyTorch itself ("eager"), since compiling for a machine takes a minute."""
+    torch._dynamo.reset()
+    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend="eager"))
+    case, ends, before = Case(name), [], graphs_made()
+    for compiled in (False, True):
+        settings = Settings(steps=3, batch_size=16, tensorboard=False, compile=compiled)
+        system = Trainer(case.create(), case.data(), settings).run().system
+        ends.append([*system.parameters(), system.sample(2, generator=torch.Generator().manual_seed(0))])
+        assert compiled is (graphs_made() > before)
+    assert system.compiles == COMPILES[name]
+    for one, two in zip(*ends, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
