@@ -28,5 +28,13 @@ def ways(model: Any, a: Tensor, b: Tensor, steps: int, method: Method = "slerp",
     """`steps` items from each item of a to that of b, evenly through their codes: (n, steps, *x)."""
     with evaluating(model):
         start, end = (model.encode(x.to(model.device, model.dtype), given=given) for x in (a, b))
+    return between(model, start, end, steps, method, given)
+
+
+def between(
+    model: Any, start: Tensor, end: Tensor, steps: int, method: Method = "slerp", given: Given = None
+) -> Tensor:
+    """`steps` items from each code of `start` to that of `end`: (n, steps, *x)."""
+    with evaluating(model):
         points = [model.decode(code, given=given) for code in path(start, end, steps, method)]
         return model.x.clamp(torch.stack(points, dim=1))

@@ -54,7 +54,8 @@ def code_figures(shown: Exhibits) -> list[Markup]:
         figures.append(_captioned(image_element(picture, "reconstructions"), "Rebuilt.", words))
     if shown.ways is not None:
         picture = grid(np.concatenate(list(shown.ways)), shown.ways.shape[1])
-        words = "Each row goes from one test item to another, evenly through their codes."
+        what = "sample" if shown.rebuilt is None else "test item"
+        words = f"Each row goes from one {what} to another, evenly through their codes."
         figures.append(_captioned(image_element(picture, "interpolations"), "Between.", words))
     return figures
 

@@ -24,13 +24,14 @@ from torch import Tensor
 
 from daedal.capabilities import Bounds, Decodes, Encodes, Scores
 from daedal.data.base import Data
-from daedal.evaluate.codes import rebuilt, ways
+from daedal.evaluate.codes import between, rebuilt, ways
 from daedal.evaluate.exhibits import Exhibits, write_exhibits
 from daedal.evaluate.handover import take_class, take_data, take_system
 from daedal.evaluate.measure import Material
 from daedal.evaluate.protocol import evaluate
 from daedal.nn.modes import evaluating
 from daedal.places import write_file
+from daedal.play.seeds import address
 from daedal.play.system import System
 from daedal.spaces import Labels, Vectors
 from daedal.systems.training import train
@@ -39,6 +40,7 @@ Emit = Callable[..., None]
 
 IMAGES_SHOWN, POINTS_SHOWN = 64, 2000
 REBUILT, WAYS, WAY_STEPS = 20, 5, 10
+CODES = 2  # the place of the seed of codes that are drawn
 
 
 def main(job_file: str) -> int:
@@ -69,7 +71,7 @@ def perform(job: Mapping[str, Any], emit: Emit) -> None:
     measures = evaluate(run.system, data, seed=job["seed"])
     if measures.material is not None:
         _write_material(folder, measures.material)
-        write_exhibits(folder, exhibits(run.system, data, measures.material))
+        write_exhibits(folder, exhibits(run.system, data, measures.material, job["seed"]))
     found = {
         "steps": run.step,
         "seconds": round(run.seconds, 3),
@@ -126,8 +128,8 @@ def _write_material(folder: Path, material: Material) -> None:
     np.savez(folder / "material.npz", **rows)
 
 
-def exhibits(system: System, data: Data, material: Material) -> Exhibits:
-    """The pictures of a trained system, as arrays."""
+def exhibits(system: System, data: Data, material: Material, seed: int = 0) -> Exhibits:
+    """The pictures of a trained system, as arrays; `seed` draws codes where items have none."""
     x, vectors = system.roles["x"], isinstance(system.x, Vectors)
     shown = min(POINTS_SHOWN if vectors else IMAGES_SHOWN, len(material.samples))
     items = data.test.gather(material.reference[:shown], (x, *system.given))
@@ -140,7 +142,7 @@ def exhibits(system: System, data: Data, material: Material) -> Exhibits:
         nearest=None if vectors else near.numpy(),
         inputs=inputs,
         rebuilt=again,
-        ways=None if vectors else _ways(system, items[x], given),
+        ways=None if vectors else _ways(system, items[x], given, seed),
     )
 
 
@@ -151,16 +153,27 @@ def _rebuild(system: System, x: Tensor, given: Mapping[str, Tensor]) -> tuple[np
     return x.numpy(), rebuilt(system, x, given).cpu().numpy()
 
 
-def _ways(system: System, x: Tensor, given: Mapping[str, Tensor]) -> np.ndarray | None:
-    """Rows of items between pairs that are given the same; None without codes or such pairs."""
-    if not (isinstance(system, Encodes) and isinstance(system, Decodes)) or isinstance(system.latent_space, Labels):
+def _ways(system: System, x: Tensor, given: Mapping[str, Tensor], seed: int) -> np.ndarray | None:
+    """Rows of items between pairs that are given the same; None without codes or such pairs.
+
+    Between test items where the system encodes, else between samples, whose codes are normal noise.
+    """
+    if not isinstance(system, Decodes):
+        return None
+    space: Any = getattr(system, "latent_space", None)
+    encodes = isinstance(system, Encodes)
+    if isinstance(space, Labels) or not (encodes or isinstance(space, Vectors)):
         return None
     pairs = equal_pairs(given, len(x))[:WAYS]
     if not pairs:
         return None
     firsts, seconds = (torch.tensor(side) for side in zip(*pairs, strict=True))
     common = {name: value[firsts] for name, value in given.items()}
-    return ways(system, x[firsts], x[seconds], WAY_STEPS, given=common).cpu().numpy()
+    if encodes:
+        return ways(system, x[firsts], x[seconds], WAY_STEPS, given=common).cpu().numpy()
+    generator = torch.Generator().manual_seed(address(seed, CODES))
+    start, end = torch.randn(2, len(pairs), space.dim, generator=generator).to(system.device, system.dtype)
+    return between(system, start, end, WAY_STEPS, given=common).cpu().numpy()
 
 
 def equal_pairs(given: Mapping[str, Tensor], n: int) -> list[tuple[int, int]]:

@@ -29,12 +29,13 @@ from daedal.evaluate.measure import Material
 from daedal.evaluate.process import outcome, run_worker
 from daedal.evaluate.progress import Bars, Lines, loss_words
 from daedal.evaluate.rows import summarise
-from daedal.evaluate.worker import density_gap, equal_pairs, one_line
+from daedal.evaluate.worker import density_gap, equal_pairs, exhibits, one_line
 from daedal.play.folder import read_settings
 from daedal.play.system import System
 from daedal.spaces import Vectors
 from daedal.systems import catalogue
 from daedal.systems.factory import create
+from tests.small import images
 
 BROKEN = '''
 import os, signal, torch
@@ -149,6 +150,20 @@ def test_interpolations_begin_and_end_with_reconstructions(finished):
     shown = read_exhibits(finished.folder / finished.rows[1]["runs"][0]["folder"])
     assert np.allclose(shown.ways[:, 0], shown.rebuilt[0:10:2], atol=1e-5)
     assert np.allclose(shown.ways[:, -1], shown.rebuilt[1:10:2], atol=1e-5)
+
+
+def test_interpolations_of_what_only_decodes_are_between_samples():
+    data, generator = images(), torch.Generator().manual_seed(0)
+    system = create("gan", data, given="label", latent=4, width=4)
+    label = torch.arange(6) % 2
+    drawn = system.sample(6, given={"label": label}, generator=generator)
+    rows = np.arange(6)
+    shown = exhibits(system, data, Material(drawn, {}, rows, rows, rows, 0.0), seed=1)
+    assert shown.rebuilt is None
+    assert shown.ways.shape == (3, 10, 1, 8, 8)
+    again = exhibits(system, data, Material(drawn, {}, rows, rows, rows, 0.0), seed=1)
+    assert np.array_equal(shown.ways, again.ways)
+    assert np.abs(shown.ways[0, 0] - shown.ways[0, -1]).max() > np.abs(shown.ways[0, 0] - shown.ways[0, 1]).max() > 0
 
 
 def test_it_is_saved_as_html_json_and_csv(finished, tmp_path):
