@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from daedal.errors import UsageError
 from daedal.play.system import System
 
+BACKEND = "inductor"  # torch.compile's own
+
 _runs = 0  # of compiled graphs, not how many were made: a later training in this process makes none anew
 
 
@@ -32,10 +34,10 @@ def graphs_run() -> int:
 
 
 def _counted(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
-    """What torch.compile's own backend makes, counted whenever it is run."""
+    """What the backend makes of a graph, counted whenever it is run."""
     from torch._dynamo import lookup_backend
 
-    compiled = lookup_backend("inductor")(graph, inputs)  # pyright: ignore[reportArgumentType]
+    compiled = lookup_backend(BACKEND)(graph, inputs)  # pyright: ignore[reportArgumentType]
 
     def run(*arguments: Any) -> Any:
         global _runs

@@ -54,17 +54,8 @@ def test_the_worked_example_put_into_the_package_passes_what_every_system_does(t
     shutil.copy(EXAMPLES / "fvsbn.py", tmp_path / "daedal/systems/autoregressive")
     (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "--import-mode=importlib"\n')
     files = ["tests/test_layers.py", "tests/test_contracts.py", "tests/systems/test_catalogue.py"]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        *files,
-        "-k",
-        "fvsbn or downwards or by_name",
-    ]
+    chosen = "(fvsbn or downwards or by_name) and not the_page"  # which is of the systems that are committed
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", chosen]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
     )
