@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from daedal.data.base import Data, how_many, is_endless
 from daedal.data.grid import VISIBLE, image_grid, new_figure, to_picture
 from daedal.data.names import printable
 from daedal.data.tokens import is_text
+from daedal.places import write_file
 from daedal.spaces import Images, Labels, Vectors
 
 PER_ROW = 12  # tiles
@@ -35,7 +38,9 @@ def contact_sheet(data: Data, path: str | os.PathLike[str] | None = None) -> Ima
     """
     sheet = _sheet(data)
     if path is not None:
-        sheet.save(path, "PNG")
+        png = io.BytesIO()
+        sheet.save(png, "PNG")
+        write_file(Path(path), png.getvalue())
     return sheet
 
 

@@ -1,7 +1,9 @@
 """Descriptions say what is there, with counts that are known; contact sheets show the pixels of the data."""
 
+import errno
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -86,6 +88,20 @@ def test_labels_without_members_and_classes_with_names():
     found = describe(data_of(values, Vectors(1), [0, 1], [2], label=label))
     assert found.classes == {"label": {"cat": 1, "dog": 0, "emu": 2}}
     assert found.ranges == {"x": (0.0, 2.0)}
+
+
+def test_a_sheet_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "sheet.png"
+    path.write_bytes(b"before")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        contact_sheet(load_data("digits"), path)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_contact_sheet_of_digits_shows_their_pixels(tmp_path):
