@@ -180,4 +180,4 @@ def test_unknown_toys_are_named():
 
 
 def test_the_pinwheels_density_far_out_is_zero_and_no_nan():
-    assert make("pinwheel").log_prob(torch.tensor([[5000.0, 0.0], [0.0, -1e6]])).tolist() < [-1e4, -1e4]
+    assert (make("pinwheel").log_prob(torch.tensor([[5000.0, 0.0], [0.0, -1e6]])) < -1e4).all()
