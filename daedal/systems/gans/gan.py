@@ -23,17 +23,18 @@ from daedal.capabilities import Decodes, Given, Samples
 from daedal.declare import Fraction, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.losses.adversarial import GAMES, accuracy
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
+from daedal.nn.noise import FromNoise
 from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam
 from daedal.play.system import System
 from daedal.play.turn import Batch, Turn
 from daedal.probability.distributions import at_least_single
-from daedal.spaces import Images, Space, Vectors
+from daedal.spaces import Images, Space
 
 SMALL = 768  # numbers an item, 16x16 in colour: such sets are small
 
 
-class GAN(System, Samples, Decodes):
+class GAN(FromNoise, System, Samples, Decodes):
     """A synthesiser that learns to fool a discriminator; conditional where `given` has spaces.
 
     Options:
@@ -111,15 +112,6 @@ class GAN(System, Samples, Decodes):
             truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
         """
         return self.decode(self.synthesiser.noise(n, truncation, generator), given=given)
-
-    @property
-    def latent_space(self) -> Vectors:
-        """The space of the noise, which is standard normal."""
-        return Vectors(self.latent)
-
-    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
-        """What the synthesiser makes of noise z (n, latent): (n, *x)."""
-        return self.standardise.inverse(self.synthesiser(z, self.prepare_given(given, len(z))))
 
 
 def _dropout(x: Space, chosen: float | None) -> float | None:

@@ -35,6 +35,7 @@ from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, 
 from daedal.losses.adversarial import GAMES
 from daedal.losses.penalties import gradient_norms, interpolate, one_centred
 from daedal.nn.dcgan import LARGE, default_width, make_discriminator, make_synthesiser
+from daedal.nn.noise import FromNoise
 from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam, constant, linear
 from daedal.play.system import System
@@ -46,7 +47,7 @@ CLIP_LIMIT = 0.01
 POINTS = Recipe(batch_size=256, steps=3000, rate=1e-3)  # falling to zero: modes of points are narrow
 
 
-class WGANGP(System, Samples, Decodes):
+class WGANGP(FromNoise, System, Samples, Decodes):
     """A synthesiser that lowers the Wasserstein distance that a nearly 1-Lipschitz critic estimates.
 
     Options:
@@ -151,15 +152,6 @@ class WGANGP(System, Samples, Decodes):
             truncation: noise beyond this many standard deviations is not used; less variety, fewer outliers
         """
         return self.decode(self.synthesiser.noise(n, truncation, generator), given=given)
-
-    @property
-    def latent_space(self) -> Vectors:
-        """The space of the noise, which is standard normal."""
-        return Vectors(self.latent)
-
-    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
-        """What the synthesiser makes of noise z (n, latent): (n, *x)."""
-        return self.standardise.inverse(self.synthesiser(z, self.prepare_given(given, len(z))))
 
 
 def _strengths(
