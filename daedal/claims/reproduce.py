@@ -13,9 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from daedal.claims.claim import Claim, verdict
+from daedal.claims.claim import Claim, Measured, verdict
 from daedal.claims.closure import PACKAGE, closure, loaded, source_hash
 from daedal.errors import UsageError, did_you_mean
+from daedal.places import write_file
 
 WORKER = "daedal.evaluate.worker"  # what the processes of a comparison run
 HELPERS = {"claim", "closure", "reproduce", "setting"}
@@ -65,39 +66,66 @@ def reproduce(
 ) -> dict[str, Any]:
     """Measure every claim of a system on every seed; `quick` only shows that it runs, and is never kept.
 
-    Returns the record that `out`/NAME.json keeps: `claims` (see `verdict`), the seeds, the modules used and the hash of
-    their source, the machine.
+    Returns the record that `out`/NAME.json keeps: `claims` (see `verdict`), their seeds, the modules used and the hash
+    of their source, the machine. It is kept after each seed, and joins the seeds that were measured before on the same
+    source, machine and versions: seeds can be measured one by one, or by several processes.
     """
+    claims, found, record = claims_of(name), {}, {}
+    path = None if out is None or quick else out / f"{name}.json"
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)  # fails before the measurements if it cannot be
+    for seed in seeds:
+        found[seed] = []
+        for claim in claims:
+            watch(f"{claim.id}, seed {seed} (about {claim.seconds:.0f} s)")
+            found[seed].append(claim.measure(seed, quick))
+        record = _record(name, found, _read(path) if path is not None else {})
+        if path is not None:
+            write_file(path, (json.dumps(record, indent=1) + "\n").encode())
+    return record
+
+
+def _record(name: str, found: dict[int, list[Measured]], before: dict[str, Any]) -> dict[str, Any]:
+    """What was found of each seed (claim by claim), joined with what a record says of others, if it may be."""
     import torch
 
-    verdicts = []
-    for claim in claims_of(name):
-        measured = []
-        for seed in seeds:
-            watch(f"{claim.id}, seed {seed} (about {claim.seconds:.0f} s)")
-            measured.append(claim.measure(seed, quick))
-        words = {"says": claim.says, "measures": claim.measures, "baseline": claim.baseline, "better": claim.better}
-        verdicts.append({**verdict(claim, measured), "seeds": list(seeds), **words})
+    setting = {
+        "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
+        "versions": {p: metadata.version(p) for p in ("torch", "numpy", "scikit-learn", "scipy")},
+    }
     modules = modules_of(name)
-    record = {
-        "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}" + (" --quick" if quick else ""),
-        "claims": verdicts,
+    if _is_current(before) and all(before[key] == value for key, value in setting.items()):
+        found = {**_measured(before), **found}
+        modules = sorted({*modules, *before["modules"]})
+    seeds = sorted(found)
+    return {
+        "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}",
+        "claims": [_verdict(claim, seeds, [found[s][i] for s in seeds]) for i, claim in enumerate(claims_of(name))],
         "commit": _commit(),
         "source": source_hash(modules),
         "modules": modules,
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
-        "versions": {p: metadata.version(p) for p in ("torch", "numpy", "scikit-learn", "scipy")},
+        **setting,
     }
-    if out is not None and not quick:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    return record
+
+
+def _measured(record: dict[str, Any]) -> dict[int, list[Measured]]:
+    """What a record says of each seed, claim by claim."""
+    rows = zip(*(claim["per_seed"] for claim in record["claims"]), strict=True)
+    return {
+        seed: [Measured(n["value"], n["baseline"], {k: n[k] for k in n if k not in ("value", "baseline")}) for n in row]
+        for seed, row in zip(record["claims"][0]["seeds"], rows, strict=True)
+    }
+
+
+def _verdict(claim: Claim, seeds: Sequence[int], measured: Sequence[Measured]) -> dict[str, Any]:
+    words = {"says": claim.says, "measures": claim.measures, "baseline": claim.baseline, "better": claim.better}
+    return {**verdict(claim, measured), "seeds": list(seeds), **words}
 
 
 def stale(folder: Path = Path("results")) -> list[str]:
     """Systems whose claims were never measured, or whose source has changed since."""
-    return [name for name in names() if not _is_current(folder / f"{name}.json")]
+    return [name for name in names() if not _is_current(_read(folder / f"{name}.json"))]
 
 
 def render(folder: Path = Path("results")) -> str:
@@ -111,9 +139,8 @@ def render(folder: Path = Path("results")) -> str:
         "`python -m daedal.claims.reproduce` from `results/*.json`.",
     ]
     for name in names():
-        path = folder / f"{name}.json"
-        if path.is_file():
-            parts += ["", *_section(name, json.loads(path.read_text()))]
+        if record := _read(folder / f"{name}.json"):
+            parts += ["", *_section(name, record)]
     return "\n".join(parts) + "\n"
 
 
@@ -136,8 +163,16 @@ def _section(name: str, record: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _is_current(path: Path) -> bool:
-    record = json.loads(path.read_text()) if path.is_file() else {}
+def _read(path: Path) -> dict[str, Any]:
+    """A record; empty where there is none that can be read."""
+    try:
+        record = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _is_current(record: dict[str, Any]) -> bool:
     return "modules" in record and record["source"] == source_hash(record["modules"])
 
 

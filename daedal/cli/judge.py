@@ -205,7 +205,7 @@ def reproduce(
         name: a system with claims
 
     Options:
-        seeds: with commas between
+        seeds: with commas between; those measured before on the same source, machine and versions are joined
         quick: only show that it runs; nothing is kept
         stale: list the systems whose claims were not measured since their source changed
         out: folder of the results, one NAME.json each
@@ -213,6 +213,8 @@ def reproduce(
     from daedal.claims import reproduce as claims
 
     if stale:
+        if name is not None:
+            claims.module_of(name)
         names = [one for one in claims.stale(Path(out)) if name in (None, one)]
         return Answer({"claims": [], "stale": names}, lambda console: _show_stale(names, console))
     if name is None:
@@ -228,7 +230,10 @@ def _seeds(text: str) -> list[int]:
     words = _words(text) or []
     if not words or not all(word.isdigit() and int(word) < 2**63 for word in words):
         raise UsageError(f"'seeds' of reproduce must be integers in [0, 2**63) with commas between; got '{text}'.")
-    return [int(word) for word in words]
+    seeds = [int(word) for word in words]
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"'seeds' of reproduce must name each seed once; got '{text}'.")
+    return seeds
 
 
 def _show_stale(names: list[str], console: Console) -> None:

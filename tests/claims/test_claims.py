@@ -104,6 +104,63 @@ def test_closed_form_claims_hold(name, tmp_path):
     assert name not in reproduce.stale(tmp_path)
 
 
+@pytest.fixture
+def counted(monkeypatch):
+    """Claims of 'pca' that measure the seed itself, against nothing; which seeds were measured."""
+    asked = []
+
+    def measure(seed, quick):
+        asked.append(seed)
+        if seed == 9:
+            raise KeyboardInterrupt
+        return Measured(float(seed), 0.0, {"twice": 2 * seed})
+
+    both = tuple(Claim(f"pca.{name}", "says", "measures", "b", 0.5, "higher", 1, measure) for name in "ab")
+    monkeypatch.setattr(reproduce, "claims_of", lambda name: both)
+    return asked
+
+
+def test_seeds_measured_before_on_the_same_source_are_joined(counted, tmp_path, monkeypatch):
+    reproduce.reproduce("pca", [2], out=tmp_path)
+    record = reproduce.reproduce("pca", [0, 1], out=tmp_path)
+    assert counted == [2, 2, 0, 0, 1, 1]
+    assert record == json.loads((tmp_path / "pca.json").read_text())
+    assert record["command"] == "daedal reproduce pca --seeds 0,1,2"
+    for claim in record["claims"]:
+        assert claim["seeds"] == [0, 1, 2]
+        assert [seed["value"] for seed in claim["per_seed"]] == [0.0, 1.0, 2.0]
+        assert [seed["twice"] for seed in claim["per_seed"]] == [0, 2, 4]
+        assert claim["difference"] == pytest.approx(1.0)
+    monkeypatch.setattr(reproduce, "_processor", lambda: "another")
+    assert reproduce.reproduce("pca", [3], out=tmp_path)["claims"][0]["seeds"] == [3]
+
+
+def test_other_source_measures_anew_and_a_broken_record_is_none(counted, tmp_path, monkeypatch):
+    reproduce.reproduce("pca", [0], out=tmp_path)
+    monkeypatch.setattr(reproduce, "source_hash", lambda modules: "changed")
+    assert "pca" in reproduce.stale(tmp_path)
+    assert reproduce.reproduce("pca", [1], out=tmp_path)["claims"][0]["seeds"] == [1]
+    (tmp_path / "pca.json").write_text('{"modules": [')
+    assert "pca" in reproduce.stale(tmp_path)
+    assert "## pca" not in reproduce.render(tmp_path)
+    assert reproduce.reproduce("pca", [2], out=tmp_path)["claims"][0]["seeds"] == [2]
+
+
+def test_what_was_measured_before_a_stop_is_kept(counted, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        reproduce.reproduce("pca", [0, 9], out=tmp_path)
+    assert json.loads((tmp_path / "pca.json").read_text())["claims"][0]["seeds"] == [0]
+
+
+def test_a_place_that_cannot_be_is_refused_before_anything_is_measured(counted, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        reproduce.reproduce("pca", [0], out=tmp_path / "file")
+    assert not counted
+    reproduce.reproduce("pca", [0], quick=True, out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_the_gaussian_bound_is_exact():
     claims = {c.id: c for c in reproduce.claims_of("ddpm")}
     assert verdict(claims["ddpm.gaussian"], [claims["ddpm.gaussian"].measure(0, False)])["holds"]
