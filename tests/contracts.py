@@ -8,6 +8,7 @@ writes docs/contracts.md.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -116,10 +117,12 @@ def systems() -> list[str]:
 
 
 def table() -> str:
-    """Systems by checks, run now, as Markdown."""
+    """Systems by checks, run now, as Markdown; and what all checks of a system cost."""
     results: dict[str, dict[str, str]] = {}
+    seconds: dict[str, str] = {}
     notes: list[str] = []
     for name in systems():
+        start = time.process_time()
         for label, case, check in checks(name):
             if reason := exemption(name, label):
                 notes.append(f"- `{name}`, {label}: {reason}")
@@ -129,6 +132,8 @@ def table() -> str:
                 results.setdefault(label, {})[name] = check(case) or "holds"
             except Exception as error:
                 results.setdefault(label, {})[name] = f"FAILS: {type(error).__name__}"
+        seconds[name] = f"{time.process_time() - start:.1f}"
+    results["CPU_seconds"] = seconds
     lines = [heading(), "|" + "---|" * (len(systems()) + 1)]
     for label, row in results.items():
         lines.append(f"| {label.replace('_', ' ')} | " + " | ".join(row.get(n, "") for n in systems()) + " |")
@@ -151,9 +156,10 @@ def page() -> str:
             "",
             "What every system promises, checked by capability on every system that the package finds, at toy size. "
             "`make test` runs each check; this page is written by `python -m tests.contracts --save`. A suffix says on "
-            "what a check runs besides images: vectors, or given a label. Two ranks with two micro-batches equal one "
-            "rank with four for every system (`tests/test_ranks.py`), and runs killed by SIGKILL resume bit for bit "
-            "(`tests/test_kill.py`, `make soak`).",
+            "what a check runs besides images: vectors, or given a label. The last row is what all checks of a system "
+            "cost with one thread when the page was written; more than 4 is too much. Two ranks with two "
+            "micro-batches equal one rank with four for every system (`tests/test_ranks.py`), and runs killed by "
+            "SIGKILL resume bit for bit (`tests/test_kill.py`, `make soak`).",
             "",
             *words,
             "",
