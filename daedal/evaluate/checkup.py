@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from daedal.capabilities import Bounds, Encodes, Samples
+from daedal.capabilities import Bounds, Denoises, Encodes, Samples
 from daedal.data.base import Data
 from daedal.errors import UsageError
 from daedal.evaluate.doctor import Finding, collapse_knob, course, lower_rate
@@ -95,6 +95,8 @@ def distances(x: Tensor) -> tuple[float, float]:
 def unused_codes(system: System, data: Data, description: Mapping[str, Any]) -> Finding | None:
     """Code dimensions that are the same for all items."""
     if not (isinstance(system, Encodes) and isinstance(system, Bounds) and isinstance(system.latent_space, Vectors)):
+        return None
+    if isinstance(system, Denoises):  # its codes are coordinates of the item: of a pixel that is the same, the same
         return None
     items = data.train.gather(range(min(4 * LOOKED_AT, len(data.train))), (system.roles["x"], *system.given))
     given = {name: items[name] for name in system.given}

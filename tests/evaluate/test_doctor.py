@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from daedal.capabilities import Bounds, Encodes, Samples
+from daedal.capabilities import Bounds, Denoises, Encodes, Samples
 from daedal.data import load_data
 from daedal.errors import RunError, TrainingError
 from daedal.evaluate import checkup
@@ -211,6 +211,17 @@ def test_codes_that_are_the_same_for_all_items_are_found(moons):
     found = checkup.unused_codes(stub(moons, encode=encode(1)), moons, VAE)
     assert found is not None
     assert "7 of 8 code dimensions" in found.message
+
+
+def test_codes_of_diffusion_are_coordinates_and_cannot_collapse(moons):
+    """A pixel that is the same in all items has the same noise in all their codes."""
+
+    class Diffuses(Stub, Denoises):
+        def denoise(self, x, sigma, *, given=None):
+            return x
+
+    model = Diffuses(moons.fields["x"], encode=lambda x: torch.zeros(len(x), 8))
+    assert checkup.unused_codes(model, moons, VAE) is None
 
 
 def test_the_weight_of_the_first_half_is_what_decay_leaves_of_it():

@@ -312,6 +312,29 @@ def test_samples_of_the_exact_network_have_the_datas_moments():
         assert x.std() == pytest.approx(deviation, rel=0.06)  # the steps are finite: E4's O(1/S)
 
 
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_codes_are_those_of_the_probability_flow(scale):
+    """Gaussian data is at x = mean + s (z - m_T) / s_T (catalogue E4), up to the O(1 / steps) of 50 steps."""
+    mean, deviation = 0.3, 0.5
+    system = gaussian(mean, deviation, timesteps=1000)
+    system.standardise.scale.fill_(scale)
+    kept = float(system.noising.kept[-1])
+    x = torch.linspace(-0.7, 1.3, 9, dtype=torch.float64)[:, None]
+    z = kept**0.5 * mean + (kept * deviation**2 + 1 - kept) ** 0.5 * (x - mean) / deviation
+    torch.testing.assert_close(system.encode(scale * x), z, rtol=0, atol=0.1)
+    torch.testing.assert_close(system.decode(z), scale * x, rtol=0, atol=0.1 * scale)
+
+
+def test_decoding_a_samples_noise_makes_the_sample_and_codes_depend_on_what_is_given():
+    system = shaken(small(Images(1, 4, 4), {"label": Labels(3)}, given_dropout=0.2)).double()
+    given = {"label": torch.tensor([1, 2])}
+    x = system.sample(2, given=given, generator=torch.Generator().manual_seed(0)).double()
+    z = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).flatten(1)
+    assert system.latent_space == Vectors(16)
+    torch.testing.assert_close(system.decode(z, given=given), x, rtol=0, atol=1e-6)  # samples are float32
+    assert not torch.equal(system.encode(x, given=given), system.encode(x, given={"label": torch.tensor([2, 0])}))
+
+
 def test_guidance_runs_from_blind_to_plain_and_beyond():
     system = shaken(small(Images(1, 4, 4), {"label": Labels(3)}, given_dropout=0.2)).double()
     given = {"label": torch.tensor([1, 2])}

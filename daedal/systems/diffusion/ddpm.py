@@ -31,7 +31,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from daedal.capabilities import Bounds, Denoises, Given, Samples
+from daedal.capabilities import Bounds, Decodes, Denoises, Encodes, Given, Samples
 from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, Paper, PositiveInt, Recipe
 from daedal.nn.condition import Condition
 from daedal.nn.residual import TimedMLP
@@ -42,8 +42,8 @@ from daedal.play.player import Average, Player, Rate, adam, cosine, linear
 from daedal.play.system import System
 from daedal.play.turn import Batch
 from daedal.probability import diffusion, schedules
-from daedal.samplers.diffusion import Clean, ancestral, ddim
-from daedal.spaces import Images, Space
+from daedal.samplers.diffusion import Clean, ancestral, ddim, invert_ddim
+from daedal.spaces import Images, Space, Vectors
 
 Sizes = tuple[int, ...]
 
@@ -54,7 +54,7 @@ SMALL_IMAGES = Recipe(batch_size=128, steps=2000, rate=2e-3, epochs=215)  # a na
 VECTORS = Recipe(batch_size=512, steps=5000, rate=3e-3)  # the noise of the loss matters more than the number of steps
 
 
-class DDPM(System, Samples, Bounds, Denoises):
+class DDPM(System, Samples, Bounds, Encodes, Decodes, Denoises):
     """A denoising diffusion model with a U-Net for images, a residual perceptron for vectors.
 
     Options:
@@ -287,6 +287,22 @@ class DDPM(System, Samples, Bounds, Denoises):
         wide = sigma.reshape(-1, *[1] * (x.ndim - 1))
         noise = self.predict_noise(noisy / (1 + wide.square()).sqrt(), self.noising.time_at(sigma), given)
         return self.standardise.inverse(self._within(noisy - wide * noise))
+
+    @property
+    def latent_space(self) -> Vectors:
+        """The noise that ddim at eta 0 starts from, flat: as many numbers as the item has."""
+        return Vectors(self.x.dim)
+
+    def encode(self, x: Tensor, *, given: Given | None = None) -> Tensor:
+        """The noise from which `decode` makes (nearly) x, by the steps of ddim upwards: (n, dim)."""
+        clean = self._clean(self.prepare_given(given, len(x)), 1.0, clip=True)
+        return invert_ddim(clean, self.standardise(x), self.noising, self._times(None, "ddim")).flatten(1)
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """The item that `sample` makes from noise z (n, dim) by default: (n, *x)."""
+        clean = self._clean(self.prepare_given(given, len(z)), 1.0, clip=True)
+        noise = z.reshape(len(z), *self.x.shape)
+        return self.standardise.inverse(ddim(clean, noise, self.noising, self._times(None, "ddim")))
 
     def draw(
         self,
