@@ -73,6 +73,30 @@ def test_the_likelihood_never_falls(covariance, floor):
     assert trace[-1] > trace[0] + 1e-3
 
 
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_denoise_is_the_mixtures_posterior_mean_in_user_units(covariance):
+    """By Tweedie's formula, x + N grad log p(x) with p the density of items with noise of covariance N added."""
+    x = _clusters() * torch.tensor([0.1, 1.0, 100.0], dtype=torch.float64)
+    system = _started(x, Vectors(3), components=3, covariance=covariance)
+    for _ in range(5):
+        _round(system, x)
+    scales = torch.diag(system.standardise.scale.double())
+    means = system.standardise.inverse(system.means)
+    normals = _normals(system)
+    sigma = torch.tensor([0.1, 1.0, 10.0], dtype=torch.float64)
+    for noisy, level in zip(x[:3], sigma, strict=True):
+        noise = level**2 * scales @ scales
+        components = MultivariateNormal(means, scales @ normals.covariance_matrix @ scales + noise)
+        blurred = MixtureSameFamily(Categorical(system.weights), components)
+        asked = noisy.clone().requires_grad_()
+        (score,) = torch.autograd.grad(blurred.log_prob(asked), asked)
+        found = system.denoise(noisy[None], level)[0]
+        torch.testing.assert_close((found - noisy - noise @ score) / scales.diag(), torch.zeros(3).double())
+    both = system.denoise(x[:3], sigma)
+    alone = torch.cat([system.denoise(x[i : i + 1], sigma[i]) for i in range(3)])
+    torch.testing.assert_close(both, alone)
+
+
 def _normals(system):
     """The components as torch has them, in standard units."""
     full = system.covariance == "full"

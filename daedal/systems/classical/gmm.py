@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from daedal.capabilities import Given, Samples, Scores
+from daedal.capabilities import Denoises, Given, Samples, Scores
 from daedal.declare import NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.errors import TrainingError
 from daedal.play.player import Player
@@ -43,7 +43,7 @@ STARTERS = 10_000  # k-means sees at most so many items, and of large ones fewer
 PER_COMPONENT = 10  # but so many for each component
 
 
-class GMM(System, Samples, Scores):
+class GMM(System, Samples, Scores, Denoises):
     """A mixture of `components` Gaussians; stops once a round raises the mean log-likelihood by too little.
 
     Options:
@@ -210,6 +210,32 @@ class GMM(System, Samples, Scores):
         """log sum_k pi_k N(x; mu_k, Sigma_k): nats, (n,)."""
         self.prepare_given(given, len(x))
         return self._log_joint(self.standardise(x).flatten(1)).logsumexp(1) + self.standardise.log_det
+
+    def denoise(self, x: Tensor, sigma: Tensor, *, given: Given | None = None) -> Tensor:
+        """E[x0 | x = x0 + sigma * noise]: each component's posterior mean, weighted by its posterior: (n, *x).
+
+        `sigma` is (n,) or a scalar; for vectors in standard deviations of each coordinate.
+        """
+        self.prepare_given(given, len(x))
+        level = torch.as_tensor(sigma, dtype=torch.float64, device=x.device).expand(len(x))[:, None].square()
+        y, scores, means = self.standardise(x).flatten(1).double(), [], []
+        for weight, mean, (values, axes) in zip(self.weights, self.means, self._principal(), strict=True):
+            along = y - mean if axes is None else (y - mean) @ axes
+            scores.append(weight.log() - 0.5 * (along.square() / (values + level) + (values + level).log()).sum(1))
+            kept = along * (values / (values + level))
+            means.append(mean + (kept if axes is None else kept @ axes.mT))
+        posterior = torch.stack(scores, 1).softmax(1)[:, :, None]
+        found = (posterior * torch.stack(means, 1)).sum(1).to(x.dtype)
+        return self.standardise.inverse(found.unflatten(1, self.x.shape))
+
+    def _principal(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Of each component the variances along its axes, (dim,), and the axes as columns, None for the coordinates."""
+        for covariance in self.covariances().double():
+            if self.covariance == "diagonal":
+                yield covariance, None
+            else:
+                values, axes = torch.linalg.eigh(covariance)
+                yield values.clamp(min=torch.finfo(self.dtype).tiny), axes
 
     def responsibilities(self, x: Tensor) -> Tensor:
         """The posterior of the components given x (n, *x): (n, components), each row of sum 1."""
