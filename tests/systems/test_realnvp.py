@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chisquare
 from torch.distributions import MultivariateNormal, Normal
 
 from daedal.nn.bijections import Elementwise, FlowBatchNorm, Logit, Squeeze
@@ -186,6 +187,27 @@ def test_density_along_the_inverse():
     prior = Normal(torch.zeros(()).double(), 1.0).log_prob(z).sum(1)
     volume = torch.stack([slogdet(system.decode, item) for item in z])
     torch.testing.assert_close(system.log_prob(system.decode(z)) + volume, prior, rtol=1e-9, atol=1e-9)
+
+
+def test_samples_fall_where_the_density_says():
+    """Catalogue D3 (iv): counts of samples in cells of the plane against the density's quadrature, by chi squared."""
+    system = shaken(small(Vectors(2), width=16), 0.3).double()
+    n, cells, fine, reach = 20_000, 24, 12, 12.0
+    with torch.no_grad():
+        x = system.sample(n, generator=torch.Generator().manual_seed(0)).numpy()
+        at = reach * ((2 * torch.arange(cells * fine, dtype=torch.float64) + 1) / (cells * fine) - 1)
+        density = system.log_prob(torch.cartesian_prod(at, at)).exp().reshape(cells, fine, cells, fine)
+    expected = n * (density.sum((1, 3)) * (2 * reach / (cells * fine)) ** 2).numpy()
+    edges = np.linspace(-reach, reach, cells + 1)
+    counts = np.histogram2d(x[:, 0], x[:, 1], bins=(edges, edges))[0]
+    often = expected >= 10
+    # all that is rarely hit, and what lies outside, is one cell more
+    observed, wanted = (np.append(a[often], n - a[often].sum()) for a in (counts, expected))
+    assert often.sum() > 30
+    assert wanted[-1] > 10
+    assert chisquare(observed, wanted).pvalue > 1e-3
+    moved = np.append(np.roll(counts, 1, 0)[often], n - np.roll(counts, 1, 0)[often].sum())
+    assert chisquare(moved, wanted).pvalue < 1e-9
 
 
 def test_gaussian_data_is_learned_to_its_entropy():
