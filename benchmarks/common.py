@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from daedal.evaluate.machine import commit, processor
 
 REFERENCE_GFLOPS = 270.0
 RESULTS = Path(__file__).parent.parent / "results" / "benchmarks"
@@ -81,11 +82,11 @@ def machine() -> dict[str, Any]:
     """What the numbers hold for."""
     packages = ("torch", "numpy", "scikit-learn", "torchmetrics", "pillow", "pythae")
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {name: v for name in packages if (v := _version(name))},
-        "commit": subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip(),
+        "commit": commit(),
     }
 
 
@@ -94,12 +95,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def publish(name: str, result: Mapping[str, Any]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-import platform
-import subprocess
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,6 +14,7 @@ from typing import Any
 from daedal.claims.claim import Claim, Measured, verdict
 from daedal.claims.closure import PACKAGE, closure, loaded, source_hash
 from daedal.errors import UsageError, did_you_mean
+from daedal.evaluate.machine import commit, processor
 from daedal.places import write_file
 
 WORKER = "daedal.evaluate.worker"  # what the processes of a comparison run
@@ -90,7 +89,7 @@ def _record(name: str, found: dict[int, list[Measured]], before: dict[str, Any])
     import torch
 
     setting = {
-        "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
+        "machine": {"processor": processor(), "threads": torch.get_num_threads()},
         "versions": {p: metadata.version(p) for p in ("torch", "numpy", "scikit-learn", "scipy")},
     }
     modules = modules_of(name)
@@ -101,7 +100,7 @@ def _record(name: str, found: dict[int, list[Measured]], before: dict[str, Any])
     return {
         "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}",
         "claims": [_verdict(claim, seeds, [found[s][i] for s in seeds]) for i, claim in enumerate(claims_of(name))],
-        "commit": _commit(),
+        "commit": commit(),
         "source": source_hash(modules),
         "modules": modules,
         "date": datetime.now(UTC).date().isoformat(),
@@ -174,17 +173,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_current(record: dict[str, Any]) -> bool:
     return "modules" in record and record["source"] == source_hash(record["modules"])
-
-
-def _commit() -> str | None:
-    done = subprocess.run(["git", "-C", str(PACKAGE), "rev-parse", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

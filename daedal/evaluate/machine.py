@@ -1,9 +1,10 @@
-"""What a result was measured with: the machine, and the versions of what ran on it."""
+"""What a result was measured with: the machine, the versions of what ran on it, the commit."""
 
 from __future__ import annotations
 
 import contextlib
 import platform
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,23 @@ def machine() -> dict[str, str]:
     memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB memory"
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     shown = f"{cores()} core{'' if cores() == 1 else 's'}"
-    return {"processor": _processor(), "cores": shown, "memory": memory, "gpu": gpu, "system": platform.platform()}
+    return {"processor": processor(), "cores": shown, "memory": memory, "gpu": gpu, "system": platform.platform()}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The commit that the source is of, where it lies in a checkout."""
+    with contextlib.suppress(FileNotFoundError):  # no git
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"], capture_output=True, text=True
+        )
+        return done.stdout.strip() if done.returncode == 0 else None
+    return None

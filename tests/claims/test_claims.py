@@ -131,7 +131,7 @@ def test_seeds_measured_before_on_the_same_source_are_joined(counted, tmp_path, 
         assert [seed["value"] for seed in claim["per_seed"]] == [0.0, 1.0, 2.0]
         assert [seed["twice"] for seed in claim["per_seed"]] == [0, 2, 4]
         assert claim["difference"] == pytest.approx(1.0)
-    monkeypatch.setattr(reproduce, "_processor", lambda: "another")
+    monkeypatch.setattr(reproduce, "processor", lambda: "another")
     assert reproduce.reproduce("pca", [3], out=tmp_path)["claims"][0]["seeds"] == [3]
 
 
