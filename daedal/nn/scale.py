@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,16 +11,19 @@ from torch import Tensor, nn
 from daedal.spaces import Space, Vectors
 
 FIRST = 10_000  # items of an endless split that are looked at
+TOGETHER = 2**24  # numbers that are looked at together: a split may be larger than memory
 
 
-def first_items(items: Any, field: str) -> Tensor:
-    """All values of a field in a split of `Data`, (n, *shape); of an endless split those of its first items.
+def values_of(items: Any, field: str) -> Iterator[Tensor]:
+    """All values of a field in a split of `Data`, in parts (n, *shape); of an endless split those of its first items.
 
     Of unpaired domains from the side of that field.
     """
     items = items.sides[field] if hasattr(items, "sides") else items
     n = len(items) if hasattr(items, "__len__") else FIRST
-    return items.gather(range(n), (field,))[field]
+    size = max(1, TOGETHER // max(1, items.gather(range(min(1, n)), (field,))[field].numel()))
+    for start in range(0, n, size):
+        yield items.gather(range(start, min(start + size, n)), (field,))[field]
 
 
 class Standardise(nn.Module):
@@ -45,9 +49,14 @@ class Standardise(nn.Module):
         """
         if not self.active:
             return
-        x = first_items(items, field).double()
-        scale = x.std(0, correction=0)
-        self.mean.copy_(x.mean(0))
+        n, mean, squares = 0, torch.zeros(()), torch.zeros(())
+        for x in values_of(items, field):
+            own, m = x.double().mean(0), len(x)
+            shift, share = own - mean, m / (n + m)
+            squares = squares + (x - own).square().sum(0) + n * share * shift.square()  # Chan, Golub and LeVeque 1979
+            n, mean = n + m, mean + share * shift
+        scale = (squares / n).sqrt()
+        self.mean.copy_(mean)
         self.scale.copy_(torch.where(scale > 1e-12, scale, torch.ones_like(scale)))
 
     def forward(self, x: Tensor) -> Tensor:

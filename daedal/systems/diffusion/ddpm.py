@@ -35,7 +35,7 @@ from daedal.capabilities import Bounds, Decodes, Denoises, Encodes, Given, Sampl
 from daedal.declare import Fraction, NonNegativeFloat, NonNegativeInt, Paper, PositiveInt, Recipe
 from daedal.nn.condition import Condition
 from daedal.nn.residual import TimedMLP
-from daedal.nn.scale import first_items
+from daedal.nn.scale import values_of
 from daedal.nn.unet import UNet
 from daedal.nn.unused import without
 from daedal.play.player import Average, Player, Rate, adam, cosine, linear
@@ -174,8 +174,9 @@ class DDPM(System, Samples, Bounds, Encodes, Decodes, Denoises):
         """Learn units and range of the data (vectors only)."""
         super().fit_scale(items)
         if not isinstance(self.x, Images):
-            x = self.standardise(first_items(items, self.roles["x"]))
-            low, high = x.min(0).values, x.max(0).values
+            ranges = [torch.aminmax(self.standardise(x), dim=0) for x in values_of(items, self.roles["x"])]
+            low = torch.stack([one.min for one in ranges]).amin(0)
+            high = torch.stack([one.max for one in ranges]).amax(0)
             # Of an endless field later items lie farther out; what is beyond its first costs them nothing then.
             margin = 0.0 if hasattr(items, "__len__") else MARGIN * (high - low)
             self.low.copy_(low - margin)
