@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -61,6 +62,9 @@ def checks(name: str) -> Iterator[tuple[str, Case, Check]]:
     for other in homes[1:]:
         for check in (resume_is_exact, samples_lie_in_the_space, save_and_load):
             yield f"{check.__name__}-{other}", Case(name, other), check
+    precise = replace(home, dtype=torch.float64)
+    for check in (sampling_repeats, resume_is_exact, save_and_load):
+        yield f"{check.__name__}-float64", precise, check
     if kind.conditional:
         conditional = Case(name, homes[0], ("label",))
         for check in (given_is_checked, given_changes_the_samples, save_and_load, resume_is_exact):
@@ -156,8 +160,8 @@ def page() -> str:
             "",
             "What every system promises, checked by capability on every system that the package finds, at toy size. "
             "`make test` runs each check; this page is written by `python -m tests.contracts --save`. A suffix says on "
-            "what a check runs besides images: vectors, or given a label. The last row is what all checks of a system "
-            "cost with one thread when the page was written; more than 4 is too much. Two ranks with two "
+            "what a check runs besides images: vectors, given a label, or in float64. The last row is what all checks "
+            "of a system cost with one thread when the page was written; more than 4 is too much. Two ranks with two "
             "micro-batches equal one rank with four for every system (`tests/test_ranks.py`), and runs killed by "
             "SIGKILL resume bit for bit (`tests/test_kill.py`, `make soak`).",
             "",

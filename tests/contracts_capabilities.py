@@ -52,7 +52,7 @@ def verbs_of(system: System, x: Tensor) -> Iterator[tuple[str, Verb]]:
     if isinstance(system, Encodes):
         yield "encode", lambda s, given: s.encode(x, given=given).detach()
     if isinstance(system, Decodes):
-        codes = torch.randn(len(x), *system.latent_space.shape, generator=seeded())
+        codes = torch.randn(len(x), *system.latent_space.shape, generator=seeded(), dtype=x.dtype)
         yield "decode", lambda s, given: s.decode(codes, given=given).detach()
     if isinstance(system, Denoises):
         yield "denoise", lambda s, given: s.denoise(x, torch.tensor(0.5), given=given).detach()

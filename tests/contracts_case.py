@@ -31,12 +31,14 @@ class Case:
     name: str
     kind: str = "images"
     given: tuple[str, ...] = ()
+    dtype: torch.dtype = torch.float32
 
     def data(self) -> Data:
         return _data(self.kind)
 
     def create(self, seed: int = 0) -> System:
-        return factory.create(self.name, self.data(), given=self.given, seed=seed, **self.system_class.toy)
+        system = factory.create(self.name, self.data(), given=self.given, seed=seed, **self.system_class.toy)
+        return system.to(self.dtype)
 
     @property
     def system_class(self) -> type[System]:
@@ -50,9 +52,9 @@ class Case:
         """After the toy run, in eval mode; a copy."""
         return copy.deepcopy(_trained(self))
 
-    def test_items(self, n: int = 6, dtype: torch.dtype = torch.float32) -> tuple[Tensor, dict[str, Tensor]]:
+    def test_items(self, n: int = 6, dtype: torch.dtype | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         items = self.data().test.gather(range(n))
-        return items["x"].to(dtype), {k: items[k] for k in self.given}
+        return items["x"].to(dtype or self.dtype), {k: items[k] for k in self.given}
 
 
 @cache
