@@ -7,7 +7,7 @@
 | `class-entropy` | entropy of the mean predicted class of samples, nats | training items |
 | `class-accuracy` | share of samples that the classifier puts in the class asked for | the reference itself |
 | `bits-per-dim` | of the reference; vectors: log2 density in the user's units, perhaps negative | a toy's entropy |
-| `reconstruction-mse` | of the reference; images in [0, 1], vectors in standard units, labels as errors | |
+| `reconstruction-mse` | of the first 1,000 of it; images in [0, 1], vectors in standard units, labels as errors | |
 | `memorised` | share of samples nearer to n of the training items than to n test items, pixel by pixel | one half |
 | `images-per-second`, `train-seconds`, `parameters`, `peak-memory-mb` | costs; memory is this process's | |
 

@@ -60,9 +60,9 @@ class Trial:
         size = max(16, min(most, CHUNK_NUMBERS // self.space.dim))
         return (slice(start, min(n, start + size)) for start in range(0, n, size))
 
-    def references(self) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-        """Items of the reference in chunks: x (m, *x), and what they are conditioned on."""
-        for part in self.chunks(self.n):
+    def references(self, most: int = MOST) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """Items of the reference, `most` of them, in chunks: x (m, *x), and what they are conditioned on."""
+        for part in self.chunks(min(self.n, most)):
             items = self.data.test.gather(self.reference[part], (self.x, *self.given))
             yield items[self.x], {name: items[name] for name in self.given}
 

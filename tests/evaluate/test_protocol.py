@@ -311,6 +311,17 @@ def test_reconstruction_of_eight_principal_components(digits):
     assert found.value == pytest.approx(0.0244, abs=3e-4)
 
 
+def test_reconstruction_is_of_the_first_items_of_the_reference(digits, monkeypatch):
+    monkeypatch.setattr("daedal.evaluate.metrics.REBUILT", 20)
+    system = Linear(digits.fields["x"], digits.train.gather(range(1297), ("x",))["x"])
+    found = evaluate(system, digits, metrics=["reconstruction-mse"])["reconstruction-mse"]
+    rows = np.random.default_rng(0).permutation(len(digits.test))[:20]
+    x = digits.test.gather(rows, ("x",))["x"]
+    expected = ((system.decode(system.encode(x)) - x) / 2).square().mean().item()
+    assert found.value == pytest.approx(expected, rel=1e-6)
+    assert found.n == 20
+
+
 def test_vectors_are_compared_in_standard_units_and_bits_with_the_entropy():
     data = load_data("toy:ring8", n=2000)
 
