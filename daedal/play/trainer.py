@@ -199,7 +199,7 @@ class Trainer:
         if self.settings.seconds is None:
             return stages
         enter = partial(self._enter, stages)
-        steps = stage_steps(stages, self.settings.seconds, self.system, enter, self.clock)
+        steps = stage_steps(stages, self.settings.seconds, self.system, enter, self.clock, self.stopper)
         return self._stages([int(n) for n in self.ranks.from_first(steps)])
 
     def _table(self, stages: Sequence[Stage], index: int) -> Table:
