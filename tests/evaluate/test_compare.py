@@ -239,6 +239,21 @@ def test_numbers_out_of_range_are_refused(bad, moons):
         compare(["pca"], moons, quiet=True, **bad)
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps", "abacus"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(moons, tmp_path, monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"no GPU that PyTorch can use|must be auto, cpu or cuda"):
+        compare(["pca"], moons, out=tmp_path / "out", device=device)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("text", "threads"), [("3,2", 3), ("5", 5), ("0", 7), ("foo", 7), ("100000", 7), ("", 7)])
+def test_threads_are_as_openmp_is_told_or_as_there_are_cores(monkeypatch, text, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    monkeypatch.setattr(module, "cores", lambda: 7)
+    assert module._threads() == threads
+
+
 def test_too_few_items_are_refused(moons):
     few = replace(moons, train=moons.train[:3])
     with pytest.raises(UsageError, match="at least 10 training items"):
