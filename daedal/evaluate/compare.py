@@ -68,7 +68,7 @@ def compare(
     used; Interrupted, once the report of what there is has been written, on Ctrl-C or SIGTERM.
     """
     _check_numbers(seconds, repeats, seed)
-    threads = Option("threads", kind_of(Threads | None), None).check(threads, "compare") or _threads()
+    used = Option("threads", kind_of(Threads | None), None).check(threads, "compare") or _threads()
     pick_device(device)
     given = (given,) if isinstance(given, str) else tuple(given)
     chosen = contenders(names_or_systems, data, x, given, options or {})
@@ -78,7 +78,7 @@ def compare(
     if isinstance(data.train, Unpaired):
         raise UsageError("A comparison is of systems that train on one split; compare unpaired domains by 'evaluate'.")
     folder = make_folder(out, data, overwrite)
-    terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))
+    terms = Terms(seconds, repeats, seed, x, list(given), used, device, command or _call(chosen, seconds))
     lock = take_lock(folder / LOCK, folder, "written")
     try:
         return _Contest(chosen, data, folder, terms, quiet).run()

@@ -179,6 +179,15 @@ def test_weights_of_another_shape(daedal, run):
     one_sentence(daedal("sample", "run"), 2, name, "has shape")
 
 
+@pytest.mark.parametrize("command", [("sample", "run", "--n", 3, "--out", "x.png"), ("evaluate", "run", "--n", 3)])
+def test_a_model_that_has_diverged_is_told_instead_of_shown(daedal, tmp_path, run, command):
+    tensors = load_file(run / "weights.safetensors")
+    diverged = {name: t * float("nan") if t.is_floating_point() else t for name, t in tensors.items()}
+    save_file(diverged, run / "weights.safetensors")
+    one_sentence(daedal(*command), 1, "3 of 3 samples of 'vae' are not finite, so its training has diverged")
+    assert not (tmp_path / "x.png").exists()
+
+
 @pytest.mark.parametrize("command", [("sample", "run"), ("evaluate", "run"), ("train", "--resume", "run")])
 def test_a_run_of_an_unknown_version(daedal, run, command):
     record = json.loads((run / "system.json").read_text())
