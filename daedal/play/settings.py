@@ -68,6 +68,13 @@ class Settings:
         if self.steps is not None and self.seconds is not None:
             raise UsageError("Give train a budget in steps or in seconds, not both.")
 
+    @classmethod
+    def kept(cls, record: Mapping[str, Any]) -> Settings:
+        """The settings that a run on disk keeps. Raises UsageError for one that there is not, or a bad value."""
+        if unknown := [name for name in record if name not in cls.__dataclass_fields__]:
+            raise UsageError(f"there is no setting '{unknown[0]}'.")
+        return cls(**record)
+
 
 @dataclass(frozen=True)
 class Hooks:

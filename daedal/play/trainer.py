@@ -187,6 +187,8 @@ class Trainer:
     def _stages(self, steps: Sequence[int] | None = None) -> list[Stage]:
         stages = self.system.stages(self.settings.steps or self.system.recipe.steps)
         if steps is not None:
+            if len(steps) != len(stages):
+                raise RunError(f"{self.out} is damaged: it has steps for {len(steps)} stages, not for {len(stages)}.")
             stages = [replace(stage, steps=n) for stage, n in zip(stages, steps, strict=True)]
         if self.settings.rate is not None:
             for player in (p for stage in stages for p in stage.players.values()):

@@ -228,6 +228,54 @@ def test_another_fingerprint_on_resume(daedal, run):
     one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "the fingerprints differ")
 
 
+def described(part, value):
+    """A record of settings in which one part has another value."""
+    return lambda record: json.dumps({**record, part: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda record: '{"format": 1}', "run.json is damaged (it does not say 'settings')"),
+        (described("settings", {"steps": 2, "foo": 1}), "run.json is damaged (there is no setting 'foo')"),
+        (described("settings", {"steps": -1}), "run.json is damaged ('steps' of train must be an integer in [1, inf)"),
+        (described("source", "digits"), "run.json is damaged (it does not say 'source')"),
+        (described("stage_steps", [1, 1]), "run is damaged: it has steps for 2 stages, not for 1"),
+        (lambda record: "[" * 100_000, "run.json is damaged (maximum recursion depth"),
+    ],
+)
+def test_settings_that_training_never_wrote(daedal, run, change, words):
+    file = run / "training" / "run.json"
+    file.write_text(change(json.loads(file.read_text())))
+    one_sentence(daedal("train", "--resume", "run"), 2, words)
+
+
+@pytest.mark.parametrize(
+    "line", [b"5\n", b'{"step": "two"}\n', b'{"error": 5}\n', b"\xff\xfe\n{}\n", b"[" * 100_000 + b"\n{}\n"]
+)
+@pytest.mark.parametrize("command", [("train", "--resume", "run"), ("doctor", "run")])
+def test_a_log_that_training_never_wrote(daedal, run, command, line):
+    with (run / "log.jsonl").open("ab") as log:
+        log.write(line)
+    one_sentence(daedal(*command), 2, "log.jsonl is damaged in line 3; remove that line")
+
+
+def test_a_last_line_of_the_log_that_was_cut_is_left_out(daedal, run):
+    whole = (run / "log.jsonl").read_bytes()
+    for cut_line in (b'{"step": 3, "mod', b'{"step": 3, "\xc3'):
+        (run / "log.jsonl").write_bytes(whole + cut_line)
+        assert daedal("train", "--resume", "run", "--steps", 3).status == 0
+        assert (run / "log.jsonl").read_bytes().startswith(whole)
+
+
+@pytest.mark.parametrize(
+    "command", [("sample", "run"), ("evaluate", "run"), ("doctor", "run"), ("train", "--resume", "run")]
+)
+def test_a_description_nested_without_end(daedal, run, command):
+    (run / "system.json").write_text("[" * 100_000)
+    one_sentence(daedal(*command), 2, "system.json is damaged (maximum recursion depth")
+
+
 def test_settings_cut_in_half(daedal, run):
     cut(run / "training" / "run.json")
     one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "run.json is damaged")
