@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from daedal.data.base import Data, Unpaired, is_endless
+from daedal.data.base import Data, Unpaired, check_loaded, is_endless
 from daedal.data.shares import cores
 from daedal.declare import Threads
 from daedal.errors import Interrupted, RunError, UsageError
@@ -68,6 +68,7 @@ def compare(
     used; Interrupted, once the report of what there is has been written, on Ctrl-C or SIGTERM.
     """
     _check_numbers(seconds, repeats, seed)
+    check_loaded(data, "compare")
     used = Option("threads", kind_of(Threads | None), None).check(threads, "compare") or _threads()
     pick_device(device)
     given = (given,) if isinstance(given, str) else tuple(given)

@@ -132,12 +132,14 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise RunError(f"{path} does not exist; give the folder of a run.")
     if not file.is_file():
-        raise RunError(f"{path} cannot be resumed: it has no training/run.json; only a folder that training wrote has.")
+        raise RunError(
+            f"{path} has no training/run.json, which says how it was trained, and on what; take a whole copy."
+        )
     try:
         record = parse_json(file.read_bytes())
         version = record["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{file} is damaged ({error}); the run cannot be resumed.") from None
+        raise RunError(f"{file} is damaged ({error}); take a copy of the run, or train again.") from None
     if version != FORMAT:
         raise RunError(
             f"{path} has format {version}, this version reads {FORMAT}; resume it with the Daedal that wrote it."
@@ -147,7 +149,8 @@ def read_settings(path: Path) -> dict[str, Any]:
             raise UsageError(f"it does not say '{wrong[0]}'")
         record["settings"] = asdict(Settings.kept(record["settings"]))
     except UsageError as error:
-        raise RunError(f"{file} is damaged ({str(error).rstrip('.')}); the run cannot be resumed.") from None
+        reason = str(error).rstrip(".")
+        raise RunError(f"{file} is damaged ({reason}); take a copy of the run, or train again.") from None
     return record
 
 
@@ -157,12 +160,12 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     texts = file.read_bytes().splitlines() if file.is_file() else []
     lines: list[dict[str, Any]] = []
     for number, text in enumerate(texts, 1):
+        line: Any = None
         try:
             line = parse_json(text)
         except ValueError:
             if number == len(texts):
                 break
-            line = None
         if not _is_log_point(line):
             raise RunError(f"{file} is damaged in line {number}; remove that line, and the run can be used again.")
         lines.append(line)

@@ -228,6 +228,45 @@ def test_another_fingerprint_on_resume(daedal, run):
     one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "the fingerprints differ")
 
 
+WHOLE = "run has no training/run.json, which says how it was trained, and on what; take a whole copy"
+
+
+def test_a_run_without_what_only_training_needs(daedal, run):
+    shutil.rmtree(run / "training")
+    one_sentence(daedal("train", "--resume", "run"), 2, f"{WHOLE}.")
+    one_sentence(daedal("evaluate", "run"), 2, f"{WHOLE}, or name a source after it.")
+    assert f"the model not looked at: {WHOLE}." in daedal("doctor", "run").out
+
+
+@pytest.fixture
+def of_pictures(tmp_path):
+    """A run that was trained on a folder of images."""
+    from daedal import load_data, train
+
+    train("vae", load_data(pictures(tmp_path / "src")), steps=1, out=tmp_path / "run", hidden=(8,), latent=2)
+
+
+def test_a_source_that_has_moved(daedal, tmp_path, of_pictures):
+    (tmp_path / "src").rename(tmp_path / "elsewhere")
+    gone = f"its data is not as it was ('{tmp_path / 'src'}' does not exist); put that right"
+    one_sentence(daedal("train", "--resume", "run", "--steps", 2), 2, gone)
+    one_sentence(daedal("evaluate", "run"), 2, f"'{tmp_path / 'src'}', which is there no more; put it back, or name a")
+    assert f"its data cannot be loaded ('{tmp_path / 'src'}' does not exist)." in daedal("doctor", "run").out
+
+
+def test_a_source_that_has_spoilt_is_told_without_flags_that_resuming_refuses(daedal, tmp_path, of_pictures):
+    text_named_png(tmp_path)
+    answer = daedal("train", "--resume", "run", "--steps", 2)
+    one_sentence(answer, 2, "its data is not as it was (1 of 15 images", "note.png: not an image")
+    assert "--" not in answer.err
+
+
+@pytest.mark.parametrize("metrics", ["", ",", "class-accuracy"])
+def test_metrics_none_of_which_applies(daedal, run, metrics):
+    told = f"'metrics' of evaluate must name one that applies to run and this data; got '{metrics}'."
+    one_sentence(daedal("evaluate", "run", f"--metrics={metrics}", "--n", 3), 2, told)
+
+
 def described(part, value):
     """A record of settings in which one part has another value."""
     return lambda record: json.dumps({**record, part: value})
