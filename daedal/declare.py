@@ -20,6 +20,7 @@ PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]  # floats are finite, always
 NonNegativeFloat = Annotated[float, Ge(0)]
+Threads = Annotated[int, Ge(1), Le(1024)]  # the system kills a process that starts very many
 Seed = Annotated[int, Ge(0), Lt(2**63)]  # what 8 bytes hold with a sign
 Fraction = Annotated[float, Ge(0), Lt(1)]  # [0, 1): a dropout rate, a decay
 Probability = Annotated[float, Ge(0), Le(1)]

@@ -36,6 +36,12 @@ class Interrupted(KeyboardInterrupt):
         self.signal = signal
 
 
+def complaint(error: Exception) -> str:
+    """What is wrong with data, and its first bad item; without the advice, whose flags not every command has."""
+    what = " ".join(str(error).partition(";")[0].split()).rstrip(".")
+    return ": ".join([what, *getattr(error, "problems", ())[:1]])
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """' Did you mean "vae"?' for the nearest of the known words, else ''."""
     import difflib

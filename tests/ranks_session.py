@@ -77,6 +77,16 @@ def stopped(out: Path) -> tuple[str, Run]:
     return said, Trainer.reopen(out, line(data, seed=9), data).resume()
 
 
+def rehearsed() -> str:
+    """What both ranks say when one of them is told to stop while a budget in seconds is rehearsed."""
+    data = vectors()
+    try:
+        Trainer(Signalled(data.fields["x"]), data, Settings(seconds=3600.0, batch_size=BATCH)).run()
+    except Interrupted as error:
+        return f"{error.signal}: {error}"
+    return "nothing"
+
+
 def astray() -> str:
     """What a rank says whose control flow is not the other's."""
     data = vectors()
@@ -102,7 +112,7 @@ def main(folder: Path) -> None:
     said, run = stopped(folder / "run-stopped")
     keep(run, folder / f"stopped-{rank}.safetensors")
     keep(Trainer(line(vectors()), vectors(), settings(1)).run(), folder / f"unstopped-{rank}.safetensors")
-    (folder / f"said-{rank}.txt").write_text(f"{said}\n{astray()}\n")
+    (folder / f"said-{rank}.txt").write_text(f"{said}\n{rehearsed()}\n{astray()}\n")
 
 
 if __name__ == "__main__":

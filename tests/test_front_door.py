@@ -1,6 +1,7 @@
 """The names that other programs call: their signatures, and that they are enough for a whole tour."""
 
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 import daedal
+from daedal.errors import UsageError
 from daedal.play.settings import Run
 from daedal.play.system import System
 
@@ -79,6 +81,17 @@ def test_a_tour_through_the_front_door(tmp_path):
     assert isinstance(daedal.show(images), Image.Image)
     measures = daedal.evaluate(system, data, metrics=["bits-per-dim"])
     assert measures["bits-per-dim"].kind == "bound"
+
+
+@pytest.mark.parametrize("given", ["digits", Path("digits"), torch.zeros(20, 2), None])
+@pytest.mark.parametrize("verb", ["create", "train", "compare", "evaluate"])
+def test_what_is_not_loaded_is_refused_in_a_sentence(tmp_path, monkeypatch, verb, given):
+    monkeypatch.chdir(tmp_path)
+    loaded = re.escape("load_data('digits')" if isinstance(given, (str, Path)) else "load_data(...)")
+    subject = ["vae"] if verb == "compare" else "vae"
+    with pytest.raises(UsageError, match=rf"^'data' of {verb} must be what load_data returns; give {loaded}\.$"):
+        getattr(daedal, verb)(subject, given)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_name_is_enough_to_train(tmp_path):

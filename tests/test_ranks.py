@@ -56,7 +56,13 @@ def test_a_signal_to_one_rank_stops_both_and_they_resume_bit_for_bit(session):
         assert all(torch.equal(unstopped[k], again[k]) for k in unstopped)
 
 
-def test_ranks_that_take_different_turns_say_so_instead_of_waiting_for_ever(session):
+def test_a_signal_to_one_rank_ends_the_rehearsal_of_both(session):
     for rank in range(2):
         said = (session / f"said-{rank}.txt").read_text().splitlines()[1]
+        assert said == f"{signal.SIGTERM.value}: Stopped before the first step; nothing was kept."
+
+
+def test_ranks_that_take_different_turns_say_so_instead_of_waiting_for_ever(session):
+    for rank in range(2):
+        said = (session / f"said-{rank}.txt").read_text().splitlines()[2]
         assert said.startswith("Ranks took different turns")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin, system_name
-from daedal.declare import PositiveFloat, PositiveInt, Seed
-from daedal.errors import UsageError
+from daedal.declare import PositiveFloat, PositiveInt, Seed, Threads
+from daedal.errors import RunError, UsageError
 from daedal.systems.catalogue import find
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def evaluate(
 
     system = load(run, system=load_plugin(plugin), device=device)
     measures = measure(system, _data_of(run, source, reading or {}), n=n, seed=seed, metrics=_words(metrics))
+    if not measures:
+        raise UsageError(f"'metrics' of evaluate must name one that applies to {run} and this data; got '{metrics}'.")
     record = {"metrics": {name: dataclasses.asdict(value) for name, value in measures.items()}}
     return Answer(record, lambda console: console.print(str(measures), markup=False, soft_wrap=True))
 
@@ -63,10 +65,17 @@ def _data_of(run: str, source: str | None, reading: dict[str, Any]) -> Data:
 
     if source is not None:
         return load_data(source, **load_options(reading))
-    recorded = read_settings(Path(run))["source"]
+    try:
+        recorded = read_settings(Path(run))["source"]
+    except RunError as error:
+        raise RunError(f"{str(error).rstrip('.')}, or name a source after it.") from None
     if not recorded or recorded.get("source") is None:
         raise UsageError(f"{run} does not say what data it was trained on; name a source after it.")
-    return load_data(**{**recorded, **load_options(reading)})
+    try:
+        return load_data(**{**recorded, **load_options(reading)})
+    except FileNotFoundError:
+        moved = f"{run} was trained on '{recorded['source']}', which is there no more"
+        raise UsageError(f"{moved}; put it back, or name a source after the run.") from None
 
 
 def _words(text: str | None) -> list[str] | None:
@@ -111,7 +120,7 @@ def compare(
     out: str | None = None,
     overwrite: bool = False,
     device: str = "auto",
-    threads: PositiveInt | None = None,
+    threads: Threads | None = None,
     plugin: str | None = None,
     reading: dict[str, Any] | None = None,
 ) -> Answer:

@@ -15,6 +15,7 @@ from torch import Tensor
 from daedal.data.grid import image_grid, show
 from daedal.errors import UsageError
 from daedal.places import write_file
+from daedal.play.guard import check_samples
 from daedal.play.system import System
 from daedal.spaces import Images, Labels, Space, Vectors
 
@@ -65,14 +66,16 @@ def check_memory(n: int, spaces: Iterable[Space]) -> None:
 def draw(
     system: System, n: int, given: Mapping[str, Tensor], seed: int, options: Mapping[str, Any], chunk: int
 ) -> Tensor:
-    """n samples from `seed`, at most `chunk` at a time: (n, *x), on the CPU."""
+    """n samples from `seed`, at most `chunk` at a time: (n, *x), on the CPU. Raises TrainingError if not finite."""
     generator = torch.Generator(system.device).manual_seed(seed)
     parts = []
     for start in range(0, n, chunk):
         size = min(chunk, n - start)
         part = {name: v if len(v) == 1 else v[start : start + size] for name, v in given.items()}
         parts.append(system.sample(size, given=part, generator=generator, **options).cpu())  # type: ignore[operator]
-    return torch.cat(parts)
+    x = torch.cat(parts)
+    check_samples(x, system.name)
+    return x
 
 
 def write(x: Tensor, space: Space, target: Path) -> list[Path]:

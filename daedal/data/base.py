@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -128,6 +129,13 @@ class Data:
     def with_side(self, x: str) -> Data:
         """The same with training items that have the field `x` alone where its domains are unpaired."""
         return replace(self, train=self.train[x]) if isinstance(self.train, Unpaired) else self
+
+
+def check_loaded(data: Any, verb: str) -> None:
+    """Raise UsageError for what is no data yet, such as the name of a source."""
+    if not isinstance(data, Data):
+        typed = repr(str(data)) if isinstance(data, (str, Path)) else "..."
+        raise UsageError(f"'data' of {verb} must be what load_data returns; give load_data({typed}).")
 
 
 def is_endless(split: Any) -> bool:

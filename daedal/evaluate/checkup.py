@@ -54,7 +54,7 @@ def check_up(
 
 
 def collapse(system: System, data: Data, description: Mapping[str, Any]) -> Finding | None:
-    """Samples that are nearly alike, or nearly copies of a few."""
+    """Samples that are nearly alike, or nearly copies of a few, or no numbers at all."""
     if not isinstance(system, Samples) or isinstance(system.x, Labels):
         return None
     n = min(LOOKED_AT, len(data.test))
@@ -64,6 +64,8 @@ def collapse(system: System, data: Data, description: Mapping[str, Any]) -> Find
     real, fake = (
         system.standardise(x.to(system.device, system.dtype)).cpu() for x in (items[system.roles["x"]], drawn)
     )
+    if not bool(drawn.isfinite().all()):
+        return Finding("not-finite", "Samples are not finite: training has diverged.", lower_rate(description, 3))
     (spread, apart), (real_spread, real_apart) = distances(fake), distances(real)
     if real_spread and spread < ALIKE * real_spread:
         share = spread / real_spread

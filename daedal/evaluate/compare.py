@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from daedal.data.base import Data, Unpaired, is_endless
+from daedal.data.base import Data, Unpaired, check_loaded, is_endless
 from daedal.data.shares import cores
+from daedal.declare import Threads
 from daedal.errors import Interrupted, RunError, UsageError
 from daedal.evaluate import progress
 from daedal.evaluate.columns import in_order
@@ -30,9 +31,9 @@ from daedal.evaluate.handover import hand_over_class, hand_over_data, hand_over_
 from daedal.evaluate.machine import machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
 from daedal.evaluate.rows import Row, not_begun, summarise
-from daedal.options import check_seed
+from daedal.options import Option, check_seed, kind_of
 from daedal.play.folder import take_lock
-from daedal.play.settings import check_enough
+from daedal.play.settings import check_enough, pick_device
 from daedal.systems.training import default_folder
 
 LOCK = ".lock"  # in the folder of a comparison that is under way
@@ -67,6 +68,9 @@ def compare(
     used; Interrupted, once the report of what there is has been written, on Ctrl-C or SIGTERM.
     """
     _check_numbers(seconds, repeats, seed)
+    check_loaded(data, "compare")
+    used = Option("threads", kind_of(Threads | None), None).check(threads, "compare") or _threads()
+    pick_device(device)
     given = (given,) if isinstance(given, str) else tuple(given)
     chosen = contenders(names_or_systems, data, x, given, options or {})
     check_enough(data, data.fields.get(x))
@@ -75,8 +79,7 @@ def compare(
     if isinstance(data.train, Unpaired):
         raise UsageError("A comparison is of systems that train on one split; compare unpaired domains by 'evaluate'.")
     folder = make_folder(out, data, overwrite)
-    threads = threads or int(os.environ.get("OMP_NUM_THREADS") or cores())
-    terms = Terms(seconds, repeats, seed, x, list(given), threads, device, command or _call(chosen, seconds))
+    terms = Terms(seconds, repeats, seed, x, list(given), used, device, command or _call(chosen, seconds))
     lock = take_lock(folder / LOCK, folder, "written")
     try:
         return _Contest(chosen, data, folder, terms, quiet).run()
@@ -107,6 +110,13 @@ def _check_numbers(seconds: float, repeats: int, seed: int) -> None:
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise UsageError(f"'repeats' of compare must be an integer in [1, inf); got {repeats!r}.")
     check_seed(check_seed(seed, "compare") + repeats - 1, "compare")  # the last repeat's
+
+
+def _threads() -> int:
+    """As many as OMP_NUM_THREADS says, the first of a list for nested teams; else as there are cores."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    wanted = int(first) if first.isdecimal() else 0
+    return wanted if 1 <= wanted <= 1024 else cores()
 
 
 def make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:

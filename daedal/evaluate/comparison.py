@@ -22,7 +22,7 @@ from daedal.errors import UsageError
 from daedal.evaluate.columns import Column, in_order
 from daedal.evaluate.reading import Sentence, read
 from daedal.evaluate.report import STEADY, render, table
-from daedal.places import write_file
+from daedal.places import parse_json, write_file
 
 FORMAT = 1
 ROWS, REPORT = "rows.json", "report.html"
@@ -41,7 +41,7 @@ class Comparison:
         """The comparison in a folder that `compare` wrote. Raises UsageError."""
         file = Path(folder) / ROWS
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
+            record = parse_json(file.read_bytes())
             version = record["format"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{folder} holds no comparison that can be read ({error}); compare again.") from None

@@ -19,7 +19,7 @@ from typing import Any
 
 from daedal.data import load_data
 from daedal.data.base import Data
-from daedal.errors import RunError, UsageError
+from daedal.errors import RunError, UsageError, complaint
 from daedal.play.folder import read_log, read_settings
 from daedal.play.system import System
 from daedal.systems.storage import read_description
@@ -247,4 +247,4 @@ def _data_of(path: Path) -> Data:
     try:
         return load_data(**source)
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"its data cannot be loaded: {' '.join(str(error).split())}") from None
+        raise UsageError(f"its data cannot be loaded ({complaint(error)}).") from None

@@ -11,12 +11,15 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+
+from daedal.places import write_file
 
 FILE = "exhibits.npz"
 
@@ -50,8 +53,14 @@ class Exhibits:
 
 def write_exhibits(folder: Path, shown: Exhibits) -> None:
     """Write the arrays into a folder."""
-    with (folder / FILE).open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **shown.arrays())
+    write_numpy(folder / FILE, np.savez_compressed, **shown.arrays())
+
+
+def write_numpy(path: Path, save: Callable[..., None], *arrays: np.ndarray, **named: np.ndarray) -> None:
+    """Write what np.save, np.savez or np.savez_compressed makes, whole or not at all. Raises OSError."""
+    buffer = io.BytesIO()  # into a file np.save itself writes from C, and does not say that the disk is full
+    save(buffer, *arrays, allow_pickle=False, **named)
+    write_file(path, buffer.getvalue())
 
 
 def read_exhibits(folder: Path) -> Exhibits | None:

@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-from daedal.data.base import Data
+from daedal.data.base import Data, check_loaded
 from daedal.errors import UsageError, did_you_mean
 from daedal.evaluate.measure import Measures
 from daedal.evaluate.metrics import Metrics
@@ -51,6 +51,7 @@ def evaluate(
     environment variable DAEDAL_INCEPTION adds both to the default. Neither the system nor the global random state
     is changed. Raises ValueError for unknown names, a size out of range, or data that the system was not made for.
     """
+    check_loaded(data, "evaluate")
     seed, data = check_seed(seed, "evaluate"), data.finite()
     names, inception = _inception(metrics)
     trial = Trial(system, data.with_side(system.roles["x"]), n, seed)

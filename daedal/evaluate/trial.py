@@ -25,6 +25,7 @@ from daedal.errors import UsageError
 from daedal.evaluate.features import FeatureSpace
 from daedal.evaluate.neighbours import chance_of_any, count_nearer, nearest
 from daedal.nn.scale import Standardise
+from daedal.play.guard import check_samples
 from daedal.spaces import Images, Labels
 
 MOST = 10_000  # items of the reference
@@ -81,8 +82,7 @@ class Trial:
         start = time.perf_counter()
         samples = torch.cat([self._draw(part, generator) for part in self.chunks(self.n)])
         seconds = time.perf_counter() - start
-        if samples.is_floating_point() and (bad := int((~samples.flatten(1).isfinite().all(1)).sum())):
-            raise RuntimeError(f"{bad} of {self.n} samples of '{self.system.name}' are not finite; train it anew.")
+        check_samples(samples, self.system.name)
         return self.space.quantise(samples) if isinstance(self.space, Images) else samples, seconds
 
     def _draw(self, part: slice, generator: torch.Generator) -> Tensor:

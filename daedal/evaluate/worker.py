@@ -24,10 +24,12 @@ from torch import Tensor
 
 from daedal.capabilities import Bounds, Decodes, Encodes, Scores
 from daedal.data.base import Data
+from daedal.errors import FULL
 from daedal.evaluate.codes import between, rebuilt, ways
-from daedal.evaluate.exhibits import Exhibits, write_exhibits
+from daedal.evaluate.exhibits import Exhibits, write_exhibits, write_numpy
 from daedal.evaluate.handover import take_class, take_data, take_system
 from daedal.evaluate.measure import Material
+from daedal.evaluate.process import TRACE
 from daedal.evaluate.protocol import evaluate
 from daedal.nn.modes import evaluating
 from daedal.places import write_file
@@ -49,7 +51,8 @@ def main(job_file: str) -> int:
     try:
         perform(json.loads(Path(job_file).read_text(encoding="utf-8")), emit)
     except BaseException as error:
-        emit(event="failed", kind=type(error).__name__, reason=one_line(error), trace=traceback.format_exc())
+        trace = traceback.format_exc()[-TRACE:]
+        emit(event="failed", kind=type(error).__name__, reason=one_line(error), trace=trace)
         return 1
     emit(event="done")
     return 0
@@ -70,7 +73,7 @@ def perform(job: Mapping[str, Any], emit: Emit) -> None:
     emit(event="evaluating")
     measures = evaluate(run.system, data, seed=job["seed"])
     if measures.material is not None:
-        _write_material(folder, measures.material)
+        write_material(folder, measures.material)
         write_exhibits(folder, exhibits(run.system, data, measures.material, job["seed"]))
     found = {
         "steps": run.step,
@@ -114,18 +117,21 @@ def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if not text:
         return f"{type(error).__name__} without a message."
-    # Our own errors are sentences; of others the kind helps to look them up.
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{error.strerror} ('{error.filename or 'its folder'}'); free some space and compare again."
+    # Our own errors are sentences; of others the kind helps to look them up, and they may be of any length.
     ours = type(error).__module__.startswith("daedal.")
-    return text if ours else f"{type(error).__name__}: {text}"
+    return text if ours else f"{type(error).__name__}: {text[:500]}"
 
 
 # -- what the report shows
 
 
-def _write_material(folder: Path, material: Material) -> None:
-    np.save(folder / "samples.npy", material.samples.numpy())
+def write_material(folder: Path, material: Material) -> None:
+    """Write the samples, and which items they were measured against."""
+    write_numpy(folder / "samples.npy", np.save, material.samples.numpy())
     rows = {name: getattr(material, name) for name in ("reference", "training", "nearest")}
-    np.savez(folder / "material.npz", **rows)
+    write_numpy(folder / "material.npz", np.savez, **rows)
 
 
 def exhibits(system: System, data: Data, material: Material, seed: int = 0) -> Exhibits:

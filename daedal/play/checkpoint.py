@@ -19,7 +19,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from daedal.errors import RunError
-from daedal.places import write_file
+from daedal.places import parse_json, write_file
 
 KEY = "daedal"
 FORMAT = 1
@@ -50,7 +50,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and record of a file that `save` wrote. Raises Damaged."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            record = json.loads((file.metadata() or {})[KEY])
+            record = parse_json((file.metadata() or {})[KEY])
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
         raise Damaged(f"{path.name} cannot be read ({error})") from None
@@ -122,6 +122,6 @@ def _saves(path: Path) -> int:
     """Which save of its run a checkpoint was, 1 the first; 1 for one that cannot be read."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {})[KEY])["saves"]
+            return parse_json((file.metadata() or {})[KEY])["saves"]
     except (OSError, safetensors.SafetensorError, KeyError, ValueError):
         return 1

@@ -25,7 +25,22 @@ def compile_modules(system: System) -> list[str]:
         module.compile(backend=_counted)
     if not names:
         raise UsageError(f"'{system.name}' has nothing that --compile would speed up; leave the flag out.")
+    if BACKEND == "inductor" and system.device.type == "cpu":
+        _check_compiler()
     return names
+
+
+def _check_compiler() -> None:
+    """Raise UsageError where inductor will find nothing that compiles what it writes for a CPU."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        get_cpp_compiler()
+    except RuntimeError:
+        raise UsageError(
+            "--compile needs a C++ compiler, which the environment variable CXX may name; install one, or leave the "
+            "flag out."
+        ) from None
 
 
 def graphs_run() -> int:

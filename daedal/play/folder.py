@@ -6,15 +6,18 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from daedal.errors import RunError
-from daedal.places import build_beside, naming, remove_parts, settle, write_file
+from daedal.errors import RunError, UsageError
+from daedal.places import build_beside, naming, parse_json, remove_parts, settle, write_file
+from daedal.play.settings import Settings
 
 FORMAT = 1
+RECORD = {"settings": dict, "stage_steps": list, "fingerprint": str, "source": dict, "world": int}  # of run.json
 
 
 class RunFolder:
@@ -129,26 +132,47 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise RunError(f"{path} does not exist; give the folder of a run.")
     if not file.is_file():
-        raise RunError(f"{path} cannot be resumed: it has no training/run.json; only a folder that training wrote has.")
+        raise RunError(
+            f"{path} has no training/run.json, which says how it was trained, and on what; take a whole copy."
+        )
     try:
-        record = json.loads(file.read_text())
+        record = parse_json(file.read_bytes())
         version = record["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{file} is damaged ({error}); the run cannot be resumed.") from None
+        raise RunError(f"{file} is damaged ({error}); take a copy of the run, or train again.") from None
     if version != FORMAT:
         raise RunError(
             f"{path} has format {version}, this version reads {FORMAT}; resume it with the Daedal that wrote it."
         )
+    try:
+        if wrong := [part for part, kind in RECORD.items() if not isinstance(record.get(part), kind)]:
+            raise UsageError(f"it does not say '{wrong[0]}'")
+        record["settings"] = asdict(Settings.kept(record["settings"]))
+    except UsageError as error:
+        reason = str(error).rstrip(".")
+        raise RunError(f"{file} is damaged ({reason}); take a copy of the run, or train again.") from None
     return record
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log.jsonl as dicts; a last one that was cut is left out."""
+    """The lines of a run's log.jsonl as dicts; a last one that was cut is left out. Raises RunError for bad ones."""
     file = path / "log.jsonl"
+    texts = file.read_bytes().splitlines() if file.is_file() else []
     lines: list[dict[str, Any]] = []
-    for text in file.read_text().splitlines() if file.is_file() else []:
+    for number, text in enumerate(texts, 1):
+        line: Any = None
         try:
-            lines.append(json.loads(text))
+            line = parse_json(text)
         except ValueError:
-            break
+            if number == len(texts):
+                break
+        if not _is_log_point(line):
+            raise RunError(f"{file} is damaged in line {number}; remove that line, and the run can be used again.")
+        lines.append(line)
     return lines
+
+
+def _is_log_point(line: Any) -> bool:
+    if not isinstance(line, dict) or not isinstance(line.get("error", {}), dict):
+        return False
+    return isinstance(line.get("step", 0), int)

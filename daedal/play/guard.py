@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from daedal.errors import TrainingError
 from daedal.play.ledger import NotFinite
 from daedal.play.player import is_finite
 
@@ -24,6 +25,15 @@ class Guard:
         state |= {f"average of '{k}'": t for k, t in averages.items()}
         if not is_finite(state.values()):
             raise NotFinite("system", next(name for name, t in state.items() if not is_finite([t])), step)
+
+
+def check_samples(x: Tensor, name: str) -> None:
+    """Raise TrainingError where not all of a system's samples (n, *x) are finite."""
+    if bad := int((~x.reshape(len(x), -1).isfinite().all(1)).sum()):
+        raise TrainingError(
+            f"{bad} of {len(x)} samples of '{name}' are not finite, so its training has diverged; train it anew, "
+            "with a lower --rate."
+        )
 
 
 def check_scalars(scalars: Mapping[str, float], step: int) -> None:

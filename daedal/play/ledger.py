@@ -57,5 +57,5 @@ class NotFinite(TrainingError):
         self.where = {"player": player, "term": term, "step": step}
         super().__init__(
             f"The {term} of player '{player}' is not finite at step {step}; training stopped and the last good "
-            "checkpoint is kept. Try a lower --rate, or run daedal doctor on the run."
+            "checkpoint is kept. Train anew with a lower --rate, or run daedal doctor on the run."
         )

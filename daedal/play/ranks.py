@@ -13,15 +13,30 @@ import torch.distributed as dist
 from torch import Tensor
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
+from daedal.errors import UsageError
+
+
+def _number(name: str, default: str) -> int:
+    """A number that torchrun puts into the environment. Raises UsageError."""
+    text = os.environ.get(name, default)
+    if not text.isdecimal():
+        raise UsageError(f"The environment variable {name} must be a number, as torchrun sets it; got '{text}'.")
+    return int(text)
+
 
 class Ranks:
     """This process among those that train together: `rank` of `world`."""
 
     def __init__(self) -> None:
-        self.world = int(os.environ.get("WORLD_SIZE", "1"))
-        self.rank = int(os.environ.get("RANK", "0"))
+        self.world, self.rank = _number("WORLD_SIZE", "1"), _number("RANK", "0")
         if self.world > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            try:
+                dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            except ValueError as error:  # a variable that is missing or no number
+                raise UsageError(
+                    f"WORLD_SIZE is {self.world} in the environment, but this process does not find the others ("
+                    f"{error}); start them all with torchrun, or unset WORLD_SIZE to train in one process."
+                ) from error
 
     @property
     def first(self) -> bool:

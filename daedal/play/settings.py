@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal, Protocol, get_type_hints
 import torch
 from torch import Tensor
 
-from daedal.declare import PositiveFloat, PositiveInt, Seed
+from daedal.declare import PositiveFloat, PositiveInt, Seed, Threads
 from daedal.errors import UsageError
 from daedal.options import Option, kind_of
 from daedal.play.stream import Items, count
@@ -55,7 +56,7 @@ class Settings:
     accumulate: PositiveInt = 1
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
-    threads: PositiveInt | None = None
+    threads: Threads | None = None
     save_every: PositiveInt | None = None
     keep: PositiveInt | None = None
     tensorboard: bool = True
@@ -66,6 +67,13 @@ class Settings:
             object.__setattr__(self, name, value)  # in its own type: a NumPy integer as an int
         if self.steps is not None and self.seconds is not None:
             raise UsageError("Give train a budget in steps or in seconds, not both.")
+
+    @classmethod
+    def kept(cls, record: Mapping[str, Any]) -> Settings:
+        """The settings that a run on disk keeps. Raises UsageError for one that there is not, or a bad value."""
+        if unknown := [name for name in record if name not in cls.__dataclass_fields__]:
+            raise UsageError(f"there is no setting '{unknown[0]}'.")
+        return cls(**record)
 
 
 @dataclass(frozen=True)
@@ -116,14 +124,16 @@ def check_enough(data: Trainable, x: Space | None) -> None:
 
 def pick_device(device: str | torch.device) -> torch.device:
     """The device that a name means; `auto` is the GPU of this process if there is one. Raises UsageError."""
-    import os
-
     if str(device) == "auto":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     try:
         picked = torch.device(device)
     except RuntimeError:
-        raise UsageError(f"'device' must be auto, cpu or cuda; got {device!r}.") from None
+        picked = None
+    if picked is None or picked.type not in ("cpu", "cuda"):
+        raise UsageError(f"'device' must be auto, cpu or cuda; got '{device}'.")
     if picked.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("This machine has no GPU that PyTorch can use; leave out --device cuda.")
+    if picked.type == "cuda" and (picked.index or 0) >= (n := torch.cuda.device_count()):
+        raise UsageError(f"This machine has no GPU '{picked}', only cuda:0 to cuda:{n - 1}; choose one of these.")
     return picked

@@ -187,6 +187,8 @@ class Trainer:
     def _stages(self, steps: Sequence[int] | None = None) -> list[Stage]:
         stages = self.system.stages(self.settings.steps or self.system.recipe.steps)
         if steps is not None:
+            if len(steps) != len(stages):
+                raise RunError(f"{self.out} is damaged: it has steps for {len(steps)} stages, not for {len(stages)}.")
             stages = [replace(stage, steps=n) for stage, n in zip(stages, steps, strict=True)]
         if self.settings.rate is not None:
             for player in (p for stage in stages for p in stage.players.values()):
@@ -199,7 +201,7 @@ class Trainer:
         if self.settings.seconds is None:
             return stages
         enter = partial(self._enter, stages)
-        steps = stage_steps(stages, self.settings.seconds, self.system, enter, self.clock)
+        steps = stage_steps(stages, self.settings.seconds, self.system, enter, self.clock, self.stopper)
         return self._stages([int(n) for n in self.ranks.from_first(steps)])
 
     def _table(self, stages: Sequence[Stage], index: int) -> Table:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from daedal.errors import RunError
+from daedal.places import parse_json
 
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "system.json", "weights.safetensors"
@@ -20,7 +20,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
     if not file.is_file():
         raise RunError(f"{path} is no run: it has no {DESCRIPTION}; give a folder that training wrote.")
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = parse_json(file.read_bytes())
     except ValueError as error:
         raise RunError(f"{file} is damaged ({error}); train again, or take a copy of the run.") from None
     version = record.get("format") if isinstance(record, dict) else None

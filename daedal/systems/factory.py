@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from daedal.data.base import Data, Unpaired
+from daedal.data.base import Data, Unpaired, check_loaded
 from daedal.declare import Recipe
 from daedal.errors import UsageError, did_you_mean
 from daedal.options import check_options, check_seed
@@ -50,6 +50,8 @@ def create(
     """
     check_seed(seed, "create")
     entry, kind = resolve(name)
+    if not isinstance(data, Mapping):
+        check_loaded(data, "create")
     fields = data.fields if isinstance(data, Data) else data
     given = (given,) if isinstance(given, str) else tuple(given)
     if isinstance(data, Data):

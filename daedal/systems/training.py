@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from daedal.capabilities import Samples
-from daedal.data.base import Data, Unpaired
+from daedal.data.base import Data, Unpaired, check_loaded
 from daedal.data.grid import show
-from daedal.errors import RunError, UsageError
+from daedal.errors import RunError, UsageError, complaint
 from daedal.play.folder import read_settings
 from daedal.play.ranks import Ranks
 from daedal.play.settings import Hooks, Run, Settings
@@ -58,6 +58,7 @@ def train(
 
     Raises UsageError for what cannot be used, TrainingError where training fails, Interrupted once stopped and saved.
     """
+    check_loaded(data, "train")
     ours = {name: options.pop(name) for name in list(options) if name in _trainer_options()}
     if resume:
         _check_unchanged({"seconds": seconds, "batch_size": batch_size, "overwrite": overwrite or None, **ours})
@@ -91,7 +92,14 @@ def resume(
         raise RunError(
             f"{path} was trained on data made in Python; resume it there: train(system, data, out=..., resume=True)."
         )
-    return _play_on(made, load_data(**source), path, steps=steps, device=device, watch=watch)
+    try:
+        data = load_data(**source)
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path} cannot go on: its data is not as it was ({complaint(error)}); put that right, or go on in Python "
+            f"with the same data from elsewhere: train('{made.name}', load_data(...), out='{path}', resume=True)."
+        ) from error
+    return _play_on(made, data, path, steps=steps, device=device, watch=watch)
 
 
 def default_folder(name: str, data: Data, root: str | Path = "runs") -> Path:

@@ -179,6 +179,15 @@ def test_weights_of_another_shape(daedal, run):
     one_sentence(daedal("sample", "run"), 2, name, "has shape")
 
 
+@pytest.mark.parametrize("command", [("sample", "run", "--n", 3, "--out", "x.png"), ("evaluate", "run", "--n", 3)])
+def test_a_model_that_has_diverged_is_told_instead_of_shown(daedal, tmp_path, run, command):
+    tensors = load_file(run / "weights.safetensors")
+    diverged = {name: t * float("nan") if t.is_floating_point() else t for name, t in tensors.items()}
+    save_file(diverged, run / "weights.safetensors")
+    one_sentence(daedal(*command), 1, "3 of 3 samples of 'vae' are not finite, so its training has diverged")
+    assert not (tmp_path / "x.png").exists()
+
+
 @pytest.mark.parametrize("command", [("sample", "run"), ("evaluate", "run"), ("train", "--resume", "run")])
 def test_a_run_of_an_unknown_version(daedal, run, command):
     record = json.loads((run / "system.json").read_text())
@@ -217,6 +226,93 @@ def test_another_fingerprint_on_resume(daedal, run):
     record["source"]["n"] = 61
     file.write_text(json.dumps(record))
     one_sentence(daedal("train", "--resume", "run", "--steps", 3), 2, "the fingerprints differ")
+
+
+WHOLE = "run has no training/run.json, which says how it was trained, and on what; take a whole copy"
+
+
+def test_a_run_without_what_only_training_needs(daedal, run):
+    shutil.rmtree(run / "training")
+    one_sentence(daedal("train", "--resume", "run"), 2, f"{WHOLE}.")
+    one_sentence(daedal("evaluate", "run"), 2, f"{WHOLE}, or name a source after it.")
+    assert f"the model not looked at: {WHOLE}." in daedal("doctor", "run").out
+
+
+@pytest.fixture
+def of_pictures(tmp_path):
+    """A run that was trained on a folder of images."""
+    from daedal import load_data, train
+
+    train("vae", load_data(pictures(tmp_path / "src")), steps=1, out=tmp_path / "run", hidden=(8,), latent=2)
+
+
+def test_a_source_that_has_moved(daedal, tmp_path, of_pictures):
+    (tmp_path / "src").rename(tmp_path / "elsewhere")
+    gone = f"its data is not as it was ('{tmp_path / 'src'}' does not exist); put that right"
+    one_sentence(daedal("train", "--resume", "run", "--steps", 2), 2, gone)
+    one_sentence(daedal("evaluate", "run"), 2, f"'{tmp_path / 'src'}', which is there no more; put it back, or name a")
+    assert f"its data cannot be loaded ('{tmp_path / 'src'}' does not exist)." in daedal("doctor", "run").out
+
+
+def test_a_source_that_has_spoilt_is_told_without_flags_that_resuming_refuses(daedal, tmp_path, of_pictures):
+    text_named_png(tmp_path)
+    answer = daedal("train", "--resume", "run", "--steps", 2)
+    one_sentence(answer, 2, "its data is not as it was (1 of 15 images", "note.png: not an image")
+    assert "--" not in answer.err
+
+
+@pytest.mark.parametrize("metrics", ["", ",", "class-accuracy"])
+def test_metrics_none_of_which_applies(daedal, run, metrics):
+    told = f"'metrics' of evaluate must name one that applies to run and this data; got '{metrics}'."
+    one_sentence(daedal("evaluate", "run", f"--metrics={metrics}", "--n", 3), 2, told)
+
+
+def described(part, value):
+    """A record of settings in which one part has another value."""
+    return lambda record: json.dumps({**record, part: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda record: '{"format": 1}', "run.json is damaged (it does not say 'settings')"),
+        (described("settings", {"steps": 2, "foo": 1}), "run.json is damaged (there is no setting 'foo')"),
+        (described("settings", {"steps": -1}), "run.json is damaged ('steps' of train must be an integer in [1, inf)"),
+        (described("source", "digits"), "run.json is damaged (it does not say 'source')"),
+        (described("stage_steps", [1, 1]), "run is damaged: it has steps for 2 stages, not for 1"),
+        (lambda record: "[" * 100_000, "run.json is damaged (maximum recursion depth"),
+    ],
+)
+def test_settings_that_training_never_wrote(daedal, run, change, words):
+    file = run / "training" / "run.json"
+    file.write_text(change(json.loads(file.read_text())))
+    one_sentence(daedal("train", "--resume", "run"), 2, words)
+
+
+@pytest.mark.parametrize(
+    "line", [b"5\n", b'{"step": "two"}\n', b'{"error": 5}\n', b"\xff\xfe\n{}\n", b"[" * 100_000 + b"\n{}\n"]
+)
+@pytest.mark.parametrize("command", [("train", "--resume", "run"), ("doctor", "run")])
+def test_a_log_that_training_never_wrote(daedal, run, command, line):
+    with (run / "log.jsonl").open("ab") as log:
+        log.write(line)
+    one_sentence(daedal(*command), 2, "log.jsonl is damaged in line 3; remove that line")
+
+
+def test_a_last_line_of_the_log_that_was_cut_is_left_out(daedal, run):
+    whole = (run / "log.jsonl").read_bytes()
+    for cut_line in (b'{"step": 3, "mod', b'{"step": 3, "\xc3'):
+        (run / "log.jsonl").write_bytes(whole + cut_line)
+        assert daedal("train", "--resume", "run", "--steps", 3).status == 0
+        assert (run / "log.jsonl").read_bytes().startswith(whole)
+
+
+@pytest.mark.parametrize(
+    "command", [("sample", "run"), ("evaluate", "run"), ("doctor", "run"), ("train", "--resume", "run")]
+)
+def test_a_description_nested_without_end(daedal, run, command):
+    (run / "system.json").write_text("[" * 100_000)
+    one_sentence(daedal(*command), 2, "system.json is damaged (maximum recursion depth")
 
 
 def test_settings_cut_in_half(daedal, run):

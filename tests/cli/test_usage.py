@@ -29,7 +29,13 @@ WRONG = {
         for line in ("train vae digits", "compare digits", "evaluate nowhere digits")
     },
     "reproduce vae --seeds 0,99999999999999999999": "'seeds' of reproduce must be integers in [0, 2**63) with commas",
-    "train vae digits --device abacus": "'device' must be auto, cpu or cuda; got 'abacus'.",
+    **{
+        f"{line} --device {device}": f"'device' must be auto, cpu or cuda; got '{device}'."
+        for line in ("train vae digits", "compare digits")
+        for device in ("abacus", "meta", "mps")
+    },
+    "train vae digits --threads 100000": "'threads' of train must be an integer in [1, 1024]; got 100000.",
+    "compare digits --threads 1025": "'threads' of compare must be an integer in [1, 1024]; got 1025.",
     "train --resume nowhere": "nowhere does not exist; give the folder of a run.",
     **{
         f"train --resume nowhere {typed}": f"{KEPT}; leave out {word}."

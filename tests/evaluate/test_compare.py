@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import resource
 import signal
 import sys
 from dataclasses import replace
@@ -29,7 +30,7 @@ from daedal.evaluate.measure import Material
 from daedal.evaluate.process import outcome, run_worker
 from daedal.evaluate.progress import Bars, Lines, loss_words
 from daedal.evaluate.rows import summarise
-from daedal.evaluate.worker import density_gap, equal_pairs, exhibits, one_line
+from daedal.evaluate.worker import density_gap, equal_pairs, exhibits, one_line, write_material
 from daedal.play.folder import read_settings
 from daedal.play.system import System
 from daedal.spaces import Vectors
@@ -239,6 +240,21 @@ def test_numbers_out_of_range_are_refused(bad, moons):
         compare(["pca"], moons, quiet=True, **bad)
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps", "abacus"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(moons, tmp_path, monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"no GPU that PyTorch can use|must be auto, cpu or cuda"):
+        compare(["pca"], moons, out=tmp_path / "out", device=device)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("text", "threads"), [("3,2", 3), ("5", 5), ("0", 7), ("foo", 7), ("100000", 7), ("", 7)])
+def test_threads_are_as_openmp_is_told_or_as_there_are_cores(monkeypatch, text, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    monkeypatch.setattr(module, "cores", lambda: 7)
+    assert module._threads() == threads
+
+
 def test_too_few_items_are_refused(moons):
     few = replace(moons, train=moons.train[:3])
     with pytest.raises(UsageError, match="at least 10 training items"):
@@ -356,6 +372,20 @@ def test_errors_are_one_line():
     assert one_line(UsageError("Do this.")) == "Do this."
     assert one_line(RuntimeError("a\n  b")) == "RuntimeError: a b"
     assert one_line(MemoryError()) == "MemoryError without a message."
+    assert one_line(RuntimeError("a" * 10**6)) == f"RuntimeError: {'a' * 500}"
+
+
+def test_a_disk_that_is_full_when_a_worker_writes_is_told_and_leaves_no_part(tmp_path):
+    rows = np.arange(2000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as full:
+            write_material(tmp_path, Material(torch.zeros(2000, 2), {}, rows, rows, rows, 0.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = f"File too large ('{tmp_path / 'samples.npy'}'); free some space and compare again."
+    assert (one_line(full.value), list(tmp_path.iterdir())) == (said, [])
 
 
 def test_pairs_are_given_the_same():

@@ -192,6 +192,9 @@ def test_samples_that_are_alike_or_copies_of_a_few_are_found(moons):
     twins = checkup.collapse(stub(moons, lambda n: real[:4].repeat(n // 4, 1)), moons, GAN)
     assert twins is not None
     assert "copies of a few" in twins.message
+    diverged = checkup.collapse(stub(moons, lambda n: real[:n] * math.nan), moons, GAN)
+    assert diverged is not None
+    assert diverged.code == "not-finite"
 
 
 def test_distances_of_known_points():

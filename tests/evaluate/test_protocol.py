@@ -12,6 +12,7 @@ import daedal.evaluate
 from daedal.capabilities import Bounds, Decodes, Encodes, Samples, Scores
 from daedal.data import load_data
 from daedal.data.base import Column, Data, Split
+from daedal.errors import TrainingError
 from daedal.evaluate.measure import Measures
 from daedal.evaluate.protocol import evaluate
 from daedal.play.system import System
@@ -293,7 +294,7 @@ def test_data_that_the_system_was_not_made_for(digits):
 
 
 def test_samples_that_are_not_finite(digits):
-    with pytest.raises(RuntimeError, match=r"500 of 500 samples of .* are not finite"):
+    with pytest.raises(TrainingError, match=r"500 of 500 samples of .* are not finite, so its training has diverged"):
         evaluate(Fixed(digits.fields["x"], math.nan), digits)
 
 

@@ -1,9 +1,12 @@
 """A budget in seconds: how many steps it becomes."""
 
+import signal
+
 import pytest
 import torch
 
 from daedal.declare import Recipe
+from daedal.errors import Interrupted
 from daedal.play.settings import Hooks, Settings
 from daedal.play.trainer import Trainer
 from tests.small import Line, line, same, vectors
@@ -53,6 +56,36 @@ def test_no_round_is_rehearsed_once_a_third_of_the_budget_is_spent(seconds, rehe
     slow = Slow()
     run = Trainer(slow, DATA, Settings(seconds=seconds, batch_size=16), clock=slow.clock).run()
     assert (run.steps, run.step, slow.played) == (expected, expected, rehearsed + expected)
+
+
+def test_no_more_than_half_a_minute_of_a_long_budget_is_timed():
+    """Of 10,000 s a fiftieth would be 40 rounds of 5 s; 30 s are 6, after two to warm up. An epoch is six rounds."""
+    slow = Slow()
+    slow.recipe = Recipe(steps=4, epochs=1)
+    run = Trainer(slow, DATA, Settings(seconds=10_000.0, batch_size=16), clock=slow.clock).run()
+    assert (run.steps, slow.played) == (6, 8 + 6)
+
+
+class Signalled(Slow):
+    """Hears a signal in its second round."""
+
+    number = signal.SIGTERM
+
+    def turns(self, batches):
+        yield from super().turns(batches)
+        if self.played == 2:
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_rehearsal_after_the_round_and_leaves_nothing(tmp_path, number):
+    system, fresh = Signalled(), Signalled()
+    system.number = number
+    trainer = Trainer(system, DATA, Settings(seconds=1e6, batch_size=16), out=tmp_path / "run", clock=system.clock)
+    with pytest.raises(Interrupted, match=r"Stopped before the first step; nothing was kept\.") as stop:
+        trainer.run()
+    assert (stop.value.signal, system.played, list(tmp_path.iterdir())) == (number, 2, [])
+    assert same(system, fresh)
 
 
 def test_a_run_whose_rehearsal_was_cut_short_resumes_exactly(tmp_path):

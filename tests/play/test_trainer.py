@@ -15,7 +15,8 @@ from daedal.errors import Interrupted, RunError, TrainingError, UsageError
 from daedal.play import checkpoint, trainer
 from daedal.play.folder import RunFolder
 from daedal.play.player import Player
-from daedal.play.settings import Hooks, Settings, check_enough
+from daedal.play.ranks import Ranks
+from daedal.play.settings import Hooks, Settings, check_enough, pick_device
 from daedal.play.trainer import Trainer
 from daedal.play.turn import Turn
 from daedal.spaces import Images, Vectors
@@ -187,6 +188,16 @@ def test_compile_refuses_what_it_would_silently_leave_as_it_is():
         train(Settings(steps=2, compile=True), system=Chained())
     with pytest.raises(TrainingError, match="--compile made no graph of"):
         train(Settings(steps=2, batch_size=16, compile=True), system=Aside(DATA.fields["x"]))
+
+
+def test_compile_without_a_compiler_says_so_before_anything_is_written(tmp_path, monkeypatch):
+    from torch._inductor import config, cpp_builder
+
+    cpp_builder.cpp_compiler_search.cache_clear()
+    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
+    with pytest.raises(UsageError, match=r"^--compile needs a C\+\+ compiler"):
+        train(Settings(steps=2, batch_size=16, compile=True), tmp_path / "run")
+    assert not list(tmp_path.iterdir())
 
 
 def test_rate_override_sets_the_peak():
@@ -378,6 +389,29 @@ def test_a_stop_writes_the_state_but_no_picture(tmp_path):
     assert seen == []
 
 
+@pytest.mark.parametrize("device", ["meta", "mps", "cuda:2"])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UsageError, match=f"no GPU 'cuda:2', only|must be auto, cpu or cuda; got '{device}'"):
+        pick_device(device)
+
+
+@pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE"])
+def test_what_torchrun_did_not_set_is_named(monkeypatch, name):
+    monkeypatch.setenv(name, "foo")
+    with pytest.raises(UsageError, match=f"variable {name} must be a number, as torchrun sets it; got 'foo'"):
+        Ranks()
+
+
+def test_a_rank_without_the_others_says_how_to_start_them(monkeypatch):
+    for name in ("RANK", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="start them all with torchrun, or unset WORLD_SIZE"):
+        Ranks()
+
+
 def test_too_few_items_and_bad_settings():
     with pytest.raises(UsageError, match="at least 10 training items; this data has 3"):
         Trainer(line(DATA), vectors(n=4), Settings(steps=1))
@@ -395,7 +429,7 @@ def test_too_few_items_and_bad_settings():
         ({"steps": True}, "'steps' of train must be an integer in [1, inf), or None; got True."),
         ({"accumulate": 2.0}, "'accumulate' of train must be an integer in [1, inf); got 2.0."),
         ({"batch_size": 16.0}, "'batch_size' of train must be an integer in [1, inf), or None; got 16.0."),
-        ({"threads": 1.0}, "'threads' of train must be an integer in [1, inf), or None; got 1.0."),
+        ({"threads": 1.0}, "'threads' of train must be an integer in [1, 1024], or None; got 1.0."),
         ({"save_every": 1.5}, "'save_every' of train must be an integer in [1, inf), or None; got 1.5."),
         ({"keep": "2"}, "'keep' of train must be an integer in [1, inf), or None; got '2'."),
         ({"seconds": True}, "'seconds' of train must be a float in (0, inf), or None; got True."),
