@@ -5,8 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+
+DESCRIPTION, WEIGHTS, TRAINING = "system.json", "weights.safetensors", "training"  # in the folder of a run
+
+
+def is_run(names: Collection[str]) -> bool:
+    """Whether a folder that holds these names is a run: one that is trained, or a system that was saved."""
+    return DESCRIPTION in names and (WEIGHTS in names or TRAINING in names)
 
 
 @contextlib.contextmanager

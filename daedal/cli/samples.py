@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,9 +13,11 @@ import psutil
 import torch
 from torch import Tensor
 
+from daedal.data.folders import check_apart
 from daedal.data.grid import image_grid, show
-from daedal.errors import UsageError
+from daedal.errors import RunError, UsageError
 from daedal.places import write_file
+from daedal.play.folder import read_settings
 from daedal.play.system import System
 from daedal.spaces import Images, Labels, Space, Vectors
 
@@ -49,6 +52,14 @@ def check_target(target: Path, x: Space, overwrite: bool) -> None:
         raise UsageError(f"'{target}': a .csv holds vectors, and samples here are {x}; choose .png or .npy.")
     if suffix == ".png" and isinstance(x, Labels):
         raise UsageError(f"'{target}': a .png holds images, and samples here are {x}; choose .npy.")
+
+
+def check_source(run: str, target: Path) -> None:
+    """Raise UsageError where samples would become a part of what the run is trained on, as far as it says that."""
+    if target.suffix.lower() in (".npy", ".csv"):
+        return  # no image of a folder
+    with contextlib.suppress(RunError):  # a system that was saved alone
+        check_apart(target, read_settings(Path(run))["source"] or {})
 
 
 def check_memory(n: int, spaces: Iterable[Space]) -> None:

@@ -146,6 +146,27 @@ def test_a_cache_that_cannot_be_written_is_named(daedal, tmp_path, monkeypatch):
     one_sentence(daedal("train", "vae", "src", "--out", "run", *TINY), 2, "DAEDAL_CACHE")
 
 
+def test_training_inside_its_source_does_not_change_it(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures(tmp_path / "src"))
+    assert daedal("train", "vae", ".", *TINY).status == 0
+    assert daedal("sample", "runs/vae-src", "--n", 2).status == 0
+    answer = daedal("train", "--resume", "runs/vae-src", "--steps", 3)
+    assert answer.status == 0, answer.err
+
+
+def test_pictures_are_not_written_among_the_images_that_were_read(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures(tmp_path / "src"))
+    assert daedal("train", "vae", ".", "--out", "../run", *TINY).status == 0
+    (tmp_path / "link").symlink_to(tmp_path / "src")
+    before = sorted(tmp_path.rglob("*"))
+    for out in ("grid.png", "samples", "../link/more/grid.png"):
+        one_sentence(daedal("sample", "../run", "--n", 2, "--out", out), 2, "lies in the folder of images", "--out")
+    one_sentence(daedal("data", ".", "--out", "sheet.png"), 2, "'sheet.png' lies in the folder of images", "--out")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert daedal("sample", "../run", "--n", 2, "--out", "numbers.npy").status == 0  # no image
+    assert daedal("sample", "../run", "--n", 2, "--out", "../grid.png").status == 0
+
+
 # -- runs
 
 
