@@ -9,7 +9,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from daedal.places import naming
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,11 +29,12 @@ class Answer:
 
 def give(answer: Answer, out: IO[str], as_json: bool) -> int:
     """Write an answer to `out`, and return its status."""
-    if as_json:
-        write_json(answer.record, out)
-    else:
-        answer.show(console(out))
-        out.flush()
+    with naming(Path("stdout")):
+        if as_json:
+            write_json(answer.record, out)
+        else:
+            answer.show(console(out))
+            out.flush()
     return answer.status
 
 
