@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 from collections.abc import Collection, Iterator
@@ -66,9 +67,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def followed(path: Path) -> Path:
+    """Where a path leads: of a link to a folder, the folder is what is replaced, and the link stays."""
+    return Path(os.path.realpath(path))
+
+
 def build_beside(target: Path) -> Path:
     """An empty folder under a temporary name beside its place; what killed processes left there is removed."""
-    for stale in target.parent.glob(f".{target.name}.*-*"):
+    target = followed(target)
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.*-*"):
         kind, _, process = stale.name.rpartition("-")
         if kind.endswith((".building", ".replaced")) and _is_dead(process):
             shutil.rmtree(stale, ignore_errors=True)
@@ -80,7 +87,8 @@ def build_beside(target: Path) -> Path:
 
 
 def settle(building: Path, target: Path) -> Path:
-    """Give a whole folder its name; what had it before is replaced."""
+    """Give a whole folder its name; what had it before is replaced. Returns where it is, links followed."""
+    target = followed(target)
     aside = target.with_name(f".{target.name}.replaced-{os.getpid()}")
     if target.exists():
         target.rename(aside)

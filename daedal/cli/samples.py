@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 from daedal.data.folders import check_apart
 from daedal.data.grid import image_grid, show
 from daedal.errors import RunError, UsageError
-from daedal.places import write_file
+from daedal.places import build_beside, naming, settle, write_file
 from daedal.play.folder import read_settings
 from daedal.play.system import System
 from daedal.spaces import Images, Labels, Space, Vectors
@@ -87,11 +88,11 @@ def draw(
 
 
 def write(x: Tensor, space: Space, target: Path) -> list[Path]:
-    """Write samples (n, *x) as the target's suffix says; returns the files."""
+    """Write samples (n, *x) as the target's suffix says, all of them or none; returns the files."""
     target.parent.mkdir(parents=True, exist_ok=True)
     suffix = target.suffix.lower()
     if suffix not in SUFFIXES or target.is_dir():
-        return _write_each(x, space, target)
+        return _write_folder(x, space, target)
     if suffix == ".png":
         write_file(target, _png(image_grid(x) if isinstance(space, Images) else show(x)))
     elif suffix == ".npy":
@@ -101,8 +102,23 @@ def write(x: Tensor, space: Space, target: Path) -> list[Path]:
     return [target]
 
 
+def _write_folder(x: Tensor, space: Space, folder: Path) -> list[Path]:
+    """One file each, in a folder that is new; in one that there is, beside what it holds."""
+    building = build_beside(folder)
+    try:
+        with naming(folder):
+            names = [file.name for file in _write_each(x, space, building)]
+            if folder.exists():
+                for name in names:
+                    (building / name).replace(folder / name)
+            else:
+                settle(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return [folder / name for name in names]
+
+
 def _write_each(x: Tensor, space: Space, folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     digits = len(str(len(x) - 1))
     files = []
     for i, item in enumerate(x):

@@ -17,7 +17,7 @@ def open_streams() -> None:
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
             os.set_inheritable(number, True)
-            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
         with contextlib.suppress(AttributeError):  # a stream that is not of files
             getattr(sys, name).reconfigure(errors="backslashreplace")
 
