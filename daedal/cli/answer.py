@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from daedal.data.names import printable
 from daedal.places import naming
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """The record for `--json`, a function that shows it to people on a console, and the exit status."""
+    """The record for `--json`, a function that shows it to people on a console, and the exit status.
+
+    Where the record has an `error`, its message goes to stderr behind the answer.
+    """
 
     record: Mapping[str, Any]
     show: Callable[[Console], None]
@@ -35,6 +39,8 @@ def give(answer: Answer, out: IO[str], as_json: bool) -> int:
         else:
             answer.show(console(out))
             out.flush()
+    if "error" in answer.record:
+        print(f"daedal: {printable(answer.record['error']['message'])}", file=sys.stderr)
     return answer.status
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin
-from daedal.data.names import printable
 from daedal.declare import PositiveInt, Seed
 from daedal.errors import UsageError
 from daedal.systems.catalogue import UnknownSystem, find
@@ -243,8 +241,6 @@ def data(source: str, *, out: str | None = None, reading: dict[str, Any] | None 
         console.print(description)
         if sheet is not None:
             console.print(f"sheet: {sheet}", markup=False, soft_wrap=True)
-        if refused:
-            print(f"daedal: {printable(record['error']['message'])}", file=sys.stderr)
 
     return Answer(record, show, 2 if refused else 0)
 

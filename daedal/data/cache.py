@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from daedal.data.fingerprint import item_digests
-from daedal.data.names import printable
+from daedal.data.names import expanded, printable
 from daedal.errors import FULL, DataError
 
 FORMAT = 1
@@ -35,7 +35,7 @@ VALUES = "values"  # the large array: items that `digests` (n, 32) are the SHA-2
 def cache_folder() -> Path:
     """Where Daedal keeps what it can make again: $DAEDAL_CACHE, else the platform's cache folder. It may not exist."""
     if chosen := os.environ.get("DAEDAL_CACHE"):
-        return Path(chosen).expanduser().absolute()
+        return expanded(chosen).absolute()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("daedal"))

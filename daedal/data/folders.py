@@ -31,7 +31,7 @@ from daedal.data.base import Column, Data, Split
 from daedal.data.cache import VALUES, Draft, Entry, cached
 from daedal.data.decoded import Request, decode_all
 from daedal.data.images import BadImage, How, colour, decode, decoder_warnings, deepen
-from daedal.data.names import IMAGE_SUFFIXES, is_hidden, printable, suffix
+from daedal.data.names import IMAGE_SUFFIXES, expanded, is_hidden, printable, suffix
 from daedal.data.options import Options
 from daedal.data.splits import choose, choose_both, hashed_split
 from daedal.errors import DataError, UsageError
@@ -64,7 +64,7 @@ def load_images(
     options = Options.of(
         size=size, channels=channels, n=n, seed=seed, skip_bad=skip_bad, fit=fit, background=background, mirror=mirror
     )
-    root = Path(path).expanduser().absolute()
+    root = expanded(path).absolute()
     listing = list_images(root)
     names = [found.name for found in listing.images]
     places = arrange([inner(name) for name in names] if root.is_file() else names)
@@ -290,7 +290,7 @@ def load_image(path: str | os.PathLike[str], space: Images, *, fit: str = "crop"
     Raises FileNotFoundError, UsageError for options, DataError for a file that is no image.
     """
     options = Options.of(size=(space.height, space.width), channels=space.channels, fit=fit, background=background)
-    file = Path(path).expanduser()
+    file = expanded(path)
     shown = printable(str(file))
     if not file.is_file():
         raise FileNotFoundError(f"'{shown}' is no file; give an image.")

@@ -97,6 +97,8 @@ def check_free(target: Path, overwrite: bool) -> None:
 @contextlib.contextmanager
 def _free(target: Path, overwrite: bool) -> Iterator[None]:
     """As `check_free`; a run that is to be overwritten is locked meanwhile."""
+    if any("\ud800" <= c <= "\udfff" for c in str(target)):
+        raise RunError(f"{target} is no text in UTF-8, which TensorBoard needs; choose another --out.")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         yield
         return
