@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
+Threads = Annotated[int, Ge(1), Le(4096)]  # far more, and the system refuses to start them
 PositiveFloat = Annotated[float, Gt(0)]  # floats are finite, always
 NonNegativeFloat = Annotated[float, Ge(0)]
 Seed = Annotated[int, Ge(0), Lt(2**63)]  # what 8 bytes hold with a sign

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 
 from daedal.data.sources import options_here
-from daedal.declare import PositiveFloat, PositiveInt
+from daedal.declare import PositiveFloat, PositiveInt, Threads
 from daedal.options import Option, options_of
 
 
@@ -46,7 +46,7 @@ def _training(
     device: str = "auto",
     precision: Literal["float32", "bf16"] = "float32",
     compile: bool = False,
-    threads: PositiveInt | None = None,
+    threads: Threads | None = None,
     accumulate: PositiveInt = 1,
     save_every: PositiveInt | None = None,
     keep: PositiveInt | None = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin, system_name
-from daedal.declare import PositiveFloat, PositiveInt, Seed
+from daedal.declare import PositiveFloat, PositiveInt, Seed, Threads
 from daedal.errors import UsageError
 from daedal.systems.catalogue import find
 
@@ -111,7 +111,7 @@ def compare(
     out: str | None = None,
     overwrite: bool = False,
     device: str = "auto",
-    threads: PositiveInt | None = None,
+    threads: Threads | None = None,
     plugin: str | None = None,
     reading: dict[str, Any] | None = None,
 ) -> Answer:

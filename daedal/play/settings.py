@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, get_type_hints
 import torch
 from torch import Tensor
 
-from daedal.declare import PositiveFloat, PositiveInt, Seed
+from daedal.declare import PositiveFloat, PositiveInt, Seed, Threads
 from daedal.errors import UsageError
 from daedal.options import Option, kind_of
 from daedal.play.stream import Items, count
@@ -55,7 +55,7 @@ class Settings:
     accumulate: PositiveInt = 1
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
-    threads: PositiveInt | None = None
+    threads: Threads | None = None
     save_every: PositiveInt | None = None
     keep: PositiveInt | None = None
     tensorboard: bool = True

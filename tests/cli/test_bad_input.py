@@ -228,6 +228,16 @@ def test_bad_items_are_told_on_stderr_for_programs_too(daedal, tmp_path):
     assert answer.err == f"daedal: {answer.json['error']['message']}\n"
 
 
+def test_a_full_disk_under_the_cache_is_work_that_failed(daedal, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    pictures(tmp_path / "src")
+    monkeypatch.setenv("DAEDAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("daedal.data.cache.Draft.put", full)
+    one_sentence(daedal("train", "vae", "src", "--out", "run", *TINY), 1, "is full", "DAEDAL_CACHE")
+
+
 # -- runs
 
 

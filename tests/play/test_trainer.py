@@ -395,7 +395,7 @@ def test_too_few_items_and_bad_settings():
         ({"steps": True}, "'steps' of train must be an integer in [1, inf), or None; got True."),
         ({"accumulate": 2.0}, "'accumulate' of train must be an integer in [1, inf); got 2.0."),
         ({"batch_size": 16.0}, "'batch_size' of train must be an integer in [1, inf), or None; got 16.0."),
-        ({"threads": 1.0}, "'threads' of train must be an integer in [1, inf), or None; got 1.0."),
+        ({"threads": 1.0}, "'threads' of train must be an integer in [1, 4096], or None; got 1.0."),
         ({"save_every": 1.5}, "'save_every' of train must be an integer in [1, inf), or None; got 1.5."),
         ({"keep": "2"}, "'keep' of train must be an integer in [1, inf), or None; got '2'."),
         ({"seconds": True}, "'seconds' of train must be a float in (0, inf), or None; got True."),
