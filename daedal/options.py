@@ -143,6 +143,9 @@ class Option:
 
     def parse(self, texts: Sequence[str], owner: str) -> Any:
         """The value of texts from the command line. Raises OptionError, in the same words."""
+        numbers = self.kind.many and self.kind.type is not str  # of which there may be none: --hidden=
+        if not numbers and not all(text.strip() for text in texts):  # as of a variable of the shell that is not set
+            raise OptionError(f"'{self.name}' of {owner} is empty; give it a value, or leave out {self.flag}.")
         try:
             return self.kind.read(texts)
         except (ValueError, KeyError):

@@ -120,6 +120,10 @@ def _parsing_message(error: BaseException) -> str:
         return str(error).replace('"', "'")
     if isinstance(error, exceptions.UnusedCliTokensError):
         return f"'{' '.join(error.unused_tokens or [])}' is one word too many; --help shows what goes where."
+    if isinstance(error, exceptions.RepeatArgumentError):
+        return f"{error.token.keyword} was given already; give it once."
+    if isinstance(error, exceptions.CoercionError) and error.token is not None:
+        return f"{error.token.keyword} is a switch, which takes no value but true or false; got '{error.token.value}'."
     if isinstance(error, exceptions.MissingArgumentError) and error.argument is not None:
         name = error.argument.name
         return f"'{name.lstrip('-')}' is missing its value; --help shows what goes where."

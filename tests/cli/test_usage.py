@@ -46,6 +46,26 @@ WRONG = {
     "data language:toy --length 99999999999999999": "There is not enough memory: ",
     "train vae digits --latent 9000000000000": "There is not enough memory: ",
     "train vae digits --latent 9000000000000000000": "There is not enough memory: ",
+    **{
+        f"{line}=": f"'{name}' of {owner} is empty; give it a value, or leave out --{name.replace('_', '-')}."
+        for line, name, owner in (
+            ("train vae digits --x", "x", "train"),
+            ("train vae digits --given", "given", "train"),
+            ("train vae digits --out", "out", "train"),
+            ("train --resume", "resume", "train"),
+            ("data digits --limit", "limit", "the data"),
+            ("data portraits --fields", "fields", "portraits"),
+            ("evaluate nowhere --metrics", "metrics", "evaluate"),
+            ("reproduce vae --out", "out", "reproduce"),
+        )
+    },
+    "data digits --limit 10 --limit 20": "--limit was given already; give it once.",
+    "data digits --mirror --mirror": "--mirror was given already; give it once.",
+    "train ddpm digits --anneal --no-anneal": "--no-anneal was given already; give it once.",
+    "data digits --mirror=maybe": "--mirror is a switch, which takes no value but true or false; got 'maybe'.",
+    "data digits --mirror=": "--mirror is a switch, which takes no value but true or false; got ''.",
+    "train vae digits --given label --given label": "'label' is given twice; say it once.",
+    "compare digits --systems vae --given label --given label": "'label' is given twice; say it once.",
     "reproduce vae --seeds 0,99999999999999999999": "'seeds' of reproduce must be integers in [0, 2**63) with commas",
     "train vae digits --device abacus": "'device' must be auto, cpu or cuda; got 'abacus'.",
     "train --resume nowhere": "nowhere does not exist; give the folder of a run.",

@@ -135,6 +135,10 @@ def request(
     if first + 2 * (n + (test or n)) > FURTHEST:
         raise UsageError(f"'first' and 'n' lead too far: the items that can be written are those up to {FURTHEST}.")
     split = LAYOUTS[layout].split
+    for name, value in {"test": test, "test_correlation": test_correlation}.items():
+        if value and not split:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"--layout {layout} has no test split, which {flag} is for; leave it out.")
     pair = None if correlation is None else correlation_of(world, correlation)
     if pair is not None and not split:
         test_correlation = pair.strength  # as the items of both splits lie together
