@@ -74,12 +74,12 @@ def followed(path: Path) -> Path:
 
 def build_beside(target: Path) -> Path:
     """An empty folder under a temporary name beside its place; what killed processes left there is removed."""
-    target = followed(target)
-    for stale in target.parent.glob(f".{glob.escape(target.name)}.*-*"):
+    place = followed(target)
+    for stale in place.parent.glob(f".{glob.escape(place.name)}.*-*"):
         kind, _, process = stale.name.rpartition("-")
         if kind.endswith((".building", ".replaced")) and _is_dead(process):
             shutil.rmtree(stale, ignore_errors=True)
-    building = target.with_name(f".{target.name}.building-{os.getpid()}")
+    building = place.with_name(f".{place.name}.building-{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)
     with naming(target):
         building.mkdir(parents=True)

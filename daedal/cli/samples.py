@@ -60,7 +60,7 @@ def check_source(run: str, target: Path) -> None:
     if target.suffix.lower() in (".npy", ".csv"):
         return  # no image of a folder
     with contextlib.suppress(RunError):  # a system that was saved alone
-        check_apart(target, read_settings(Path(run))["source"] or {})
+        check_apart(target, read_settings(Path(run)).get("source") or {})
 
 
 def check_memory(n: int, spaces: Iterable[Space]) -> None:
