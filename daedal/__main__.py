@@ -9,6 +9,9 @@ import sys
 def main() -> None:
     """Run one command and exit with its status."""
     try:
+        from daedal.cli.streams import open_streams
+
+        open_streams()
         from daedal.cli.main import run
 
         status = run(sys.argv[1:])

@@ -20,6 +20,10 @@ class DataError(UsageError):
         self.problems = list(problems)
 
 
+class FullError(DataError):
+    """A disk without room for what is to be kept: work that failed, as with any full disk, and no mistake of input."""
+
+
 class RunError(UsageError):
     """A run folder that cannot be used: damaged, occupied, of another version, or with other data."""
 

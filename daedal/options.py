@@ -38,6 +38,7 @@ class UnknownOption(OptionError, TypeError):
     """An option that does not exist; a TypeError too, as an unknown keyword is in Python."""
 
 
+LARGEST = 2**63  # integers are below it, always: 8 bytes with a sign hold no more, and no array is as long
 BOUNDS = ("ge", "gt", "lt", "le")  # of annotated_types
 
 
@@ -68,7 +69,7 @@ class Kind:
         noun = form.format({int: "integer", float: "float", str: "string"}[self.type]).replace("a i", "an i")
         if self.low == -math.inf and self.high == math.inf:
             return noun
-        high = "2**63" if self.high == 2**63 else f"{self.high:g}"
+        high = "2**63" if self.high == LARGEST else f"{self.high:g}"
         return f"{noun} in {'(' if self.above else '['}{self.low:g}, {high}{']' if self.closed else ')'}"
 
     def accept(self, value: Any) -> Any:
@@ -93,6 +94,8 @@ class Kind:
 
     def _in_range(self, value: float) -> bool:
         if self.type is float and not math.isfinite(value):
+            return False
+        if self.type is int and abs(value) >= LARGEST:
             return False
         below = value <= self.high if self.closed else value < self.high
         return below and (self.low < value if self.above else self.low <= value)
@@ -140,13 +143,19 @@ class Option:
 
     def parse(self, texts: Sequence[str], owner: str) -> Any:
         """The value of texts from the command line. Raises OptionError, in the same words."""
+        numbers = self.kind.many and self.kind.type is not str  # of which there may be none: --hidden=
+        if not numbers and not all(text.strip() for text in texts):  # as of a variable of the shell that is not set
+            raise OptionError(f"'{self.name}' of {owner} is empty; give it a value, or leave out {self.flag}.")
         try:
             return self.kind.read(texts)
         except (ValueError, KeyError):
             raise self._refuse(_as_typed(texts), owner) from None
 
     def _refuse(self, value: Any, owner: str) -> OptionError:
-        return OptionError(f"'{self.name}' of {owner} must be {self.kind.words}; got {value!r}.")
+        kind = self.kind
+        if kind.type is int and isinstance(value, int) and value >= LARGEST:
+            kind = dataclasses.replace(kind, high=min(kind.high, LARGEST))
+        return OptionError(f"'{self.name}' of {owner} must be {kind.words}; got {value!r}.")
 
 
 def check_options(options: Sequence[Option], values: Mapping[str, Any], owner: str) -> dict[str, Any]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
+
+DESCRIPTION, WEIGHTS, TRAINING = "system.json", "weights.safetensors", "training"  # in the folder of a run
+
+
+def is_run(names: Collection[str]) -> bool:
+    """Whether a folder that holds these names is a run: one that is trained, or a system that was saved."""
+    return DESCRIPTION in names and (WEIGHTS in names or TRAINING in names)
 
 
 @contextlib.contextmanager
@@ -69,13 +77,19 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def followed(path: Path) -> Path:
+    """Where a path leads: of a link to a folder, the folder is what is replaced, and the link stays."""
+    return Path(os.path.realpath(path))
+
+
 def build_beside(target: Path) -> Path:
     """An empty folder under a temporary name beside its place; what killed processes left there is removed."""
-    for stale in target.parent.glob(f".{target.name}.*-*"):
+    place = followed(target)
+    for stale in place.parent.glob(f".{glob.escape(place.name)}.*-*"):
         kind, _, process = stale.name.rpartition("-")
         if kind.endswith((".building", ".replaced")) and _is_dead(process):
             shutil.rmtree(stale, ignore_errors=True)
-    building = target.with_name(f".{target.name}.building-{os.getpid()}")
+    building = place.with_name(f".{place.name}.building-{os.getpid()}")
     shutil.rmtree(building, ignore_errors=True)
     with naming(target):
         building.mkdir(parents=True)
@@ -83,7 +97,8 @@ def build_beside(target: Path) -> Path:
 
 
 def settle(building: Path, target: Path) -> Path:
-    """Give a whole folder its name; what had it before is replaced."""
+    """Give a whole folder its name; what had it before is replaced. Returns where it is, links followed."""
+    target = followed(target)
     aside = target.with_name(f".{target.name}.replaced-{os.getpid()}")
     if target.exists():
         target.rename(aside)

@@ -9,7 +9,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from daedal.data.names import printable
+from daedal.places import naming
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """The record for `--json`, a function that shows it to people on a console, and the exit status."""
+    """The record for `--json`, a function that shows it to people on a console, and the exit status.
+
+    Where the record has an `error`, its message goes to stderr behind the answer.
+    """
 
     record: Mapping[str, Any]
     show: Callable[[Console], None]
@@ -26,11 +33,14 @@ class Answer:
 
 def give(answer: Answer, out: IO[str], as_json: bool) -> int:
     """Write an answer to `out`, and return its status."""
-    if as_json:
-        write_json(answer.record, out)
-    else:
-        answer.show(console(out))
-        out.flush()
+    with naming(Path("stdout")):
+        if as_json:
+            write_json(answer.record, out)
+        else:
+            answer.show(console(out))
+            out.flush()
+    if "error" in answer.record:
+        print(f"daedal: {printable(answer.record['error']['message'])}", file=sys.stderr)
     return answer.status
 
 

@@ -14,12 +14,16 @@ import linecache
 import os
 from pathlib import Path
 
-from daedal.errors import FULL, Interrupted, UsageError, did_you_mean
+from daedal.errors import FULL, FullError, Interrupted, UsageError, did_you_mean
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
 UNUSABLE = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
+OUT_OF_MEMORY = (
+    *("can't allocate memory", "out of memory", "Storage size calculation overflowed"),
+    *("Maximum allowed dimension exceeded", "array is too big", "Overflow when unpacking"),
 )
 
 
@@ -29,6 +33,8 @@ def status_of(error: BaseException) -> int:
         return 128 + error.signal
     if isinstance(error, KeyboardInterrupt):
         return 130
+    if isinstance(error, FullError):
+        return 1
     if isinstance(error, UsageError) or _is_parsing(error):
         return 2
     if isinstance(error, OSError) and error.errno is not None:
@@ -45,6 +51,8 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return _system_message(error)
     text = " ".join(str(error).split())
+    if _is_memory(error):
+        return f"There is not enough memory: {text[:200].rstrip('.')}. Ask for less, or for smaller items or parts."
     if isinstance(error, UsageError) or _is_told(error):
         return text
     if type(error).__module__.startswith("daedal."):
@@ -61,6 +69,16 @@ def type_of(error: BaseException) -> str:
 
 def _is_parsing(error: BaseException) -> bool:
     return type(error).__module__.startswith("cyclopts.")
+
+
+def _is_memory(error: BaseException) -> bool:
+    """Whether there is too little memory, or none that could be large enough, in the words of Python, NumPy or torch.
+
+    What torch says on a processor has no class of its own, and NumPy has none for sizes that no machine could address.
+    """
+    return isinstance(error, MemoryError) or (
+        isinstance(error, (RuntimeError, ValueError, TypeError)) and any(words in str(error) for words in OUT_OF_MEMORY)
+    )
 
 
 def _is_told(error: BaseException) -> bool:
@@ -102,6 +120,10 @@ def _parsing_message(error: BaseException) -> str:
         return str(error).replace('"', "'")
     if isinstance(error, exceptions.UnusedCliTokensError):
         return f"'{' '.join(error.unused_tokens or [])}' is one word too many; --help shows what goes where."
+    if isinstance(error, exceptions.RepeatArgumentError):
+        return f"{error.token.keyword} was given already; give it once."
+    if isinstance(error, exceptions.CoercionError) and error.token is not None:
+        return f"{error.token.keyword} is a switch, which takes no value but true or false; got '{error.token.value}'."
     if isinstance(error, exceptions.MissingArgumentError) and error.argument is not None:
         name = error.argument.name
         return f"'{name.lstrip('-')}' is missing its value; --help shows what goes where."

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from daedal.cli.answer import Answer, console, give, only_answers, write_json
 from daedal.cli.failure import message_of, status_of, type_of
+from daedal.cli.streams import let_go
 from daedal.data.names import printable
 from daedal.evaluate.process import sigterm_raises
 
@@ -28,13 +29,15 @@ def run(tokens: Sequence[str]) -> int:
                 answer = _answer(list(tokens), as_json)
                 return 0 if answer is None or _rank() else give(answer, out, as_json)
         except BrokenPipeError:
-            return _close_quietly()
+            return 0  # whoever read our output has gone, as `head` does; nothing is wrong
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 _show_traceback()
             return _complain(error, out, as_json)
         finally:
             _leave_group()
+            for stream in (out, sys.stdout, sys.stderr):
+                let_go(stream)
 
 
 def _is_on(flag: str, tokens: Sequence[str]) -> bool:
@@ -61,8 +64,9 @@ def _answer(tokens: list[str], as_json: bool) -> Answer | None:
 
 def _complain(error: BaseException, out: IO[str], as_json: bool) -> int:
     message = message_of(error)
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         print(f"daedal: {printable(message)}", file=sys.stderr)
+    with contextlib.suppress(OSError):
         if as_json and not _rank():
             write_json({"error": {"type": type_of(error), "message": message}}, out)
     return status_of(error)
@@ -78,13 +82,6 @@ def _plain_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
-
-
-def _close_quietly() -> int:
-    """Whoever read our output has gone, as `head` does; nothing is wrong."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def _show_traceback() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin
-from daedal.data.names import printable
 from daedal.declare import PositiveInt, Seed
 from daedal.errors import UsageError
 from daedal.systems.catalogue import UnknownSystem, find
@@ -188,7 +186,7 @@ def sample(
         plugin: module or file that holds a system of your own
     """
     from daedal.capabilities import Samples, require
-    from daedal.cli.samples import check_memory, check_target, draw, target_of, write
+    from daedal.cli.samples import check_memory, check_source, check_target, draw, target_of, write
     from daedal.data.given import example_of, parse_given
     from daedal.systems.storage import load
 
@@ -196,6 +194,7 @@ def sample(
     require(system, Samples)
     target = target_of(run, out, system.x, seed)
     check_target(target, system.x, overwrite)
+    check_source(run, target)
     check_memory(n, [system.x, *system.given.values()])
     values = parse_given(given, system.given, n)
     if (missing := [name for name in system.given if name not in values]) and not system.given_dropout:
@@ -219,11 +218,14 @@ def data(source: str, *, out: str | None = None, reading: dict[str, Any] | None 
     """
     from daedal import load_data
     from daedal.data.describe import contact_sheet, describe
+    from daedal.data.folders import check_apart
 
     chosen = load_options(reading or {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # how many were left out: the description tells
         loaded = load_data(source, **{**chosen, "skip_bad": True})
+    if out is not None:
+        check_apart(Path(out), loaded.source)
     description = describe(loaded)
     sheet = _sheet_path(out, description.fingerprint)
     contact_sheet(loaded, sheet)
@@ -239,8 +241,6 @@ def data(source: str, *, out: str | None = None, reading: dict[str, Any] | None 
         console.print(description)
         if sheet is not None:
             console.print(f"sheet: {sheet}", markup=False, soft_wrap=True)
-        if refused:
-            print(f"daedal: {printable(record['error']['message'])}", file=sys.stderr)
 
     return Answer(record, show, 2 if refused else 0)
 

@@ -67,6 +67,9 @@ def _from_file(path: Path) -> Any:
 
 
 def _from_name(name: str) -> Any:
+    wrong = UsageError(f"The plugin '{name}' is no module that can be imported; a file ends in .py.")
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise wrong
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     try:
@@ -74,4 +77,4 @@ def _from_name(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and not name.startswith(error.name):
             raise
-        raise UsageError(f"The plugin '{name}' is no module that can be imported; a file ends in .py.") from None
+        raise wrong from None

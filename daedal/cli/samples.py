@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import psutil
 import torch
 from torch import Tensor
 
+from daedal.data.folders import check_apart
 from daedal.data.grid import image_grid, show
-from daedal.errors import UsageError
-from daedal.places import write_file
+from daedal.errors import RunError, UsageError
+from daedal.places import build_beside, naming, settle, write_file
+from daedal.play.folder import read_settings
 from daedal.play.guard import check_samples
 from daedal.play.system import System
 from daedal.spaces import Images, Labels, Space, Vectors
@@ -52,6 +56,14 @@ def check_target(target: Path, x: Space, overwrite: bool) -> None:
         raise UsageError(f"'{target}': a .png holds images, and samples here are {x}; choose .npy.")
 
 
+def check_source(run: str, target: Path) -> None:
+    """Raise UsageError where samples would become a part of what the run is trained on, as far as it says that."""
+    if target.suffix.lower() in (".npy", ".csv"):
+        return  # no image of a folder
+    with contextlib.suppress(RunError):  # a system that was saved alone
+        check_apart(target, read_settings(Path(run)).get("source") or {})
+
+
 def check_memory(n: int, spaces: Iterable[Space]) -> None:
     """Raise UsageError where n items of these spaces, once in parts and once joined, exceed the memory there is."""
     each = sum(space.dim * (8 if isinstance(space, Labels) else 4) for space in spaces)  # int64 or float32
@@ -79,11 +91,11 @@ def draw(
 
 
 def write(x: Tensor, space: Space, target: Path) -> list[Path]:
-    """Write samples (n, *x) as the target's suffix says; returns the files."""
+    """Write samples (n, *x) as the target's suffix says, all of them or none; returns the files."""
     target.parent.mkdir(parents=True, exist_ok=True)
     suffix = target.suffix.lower()
     if suffix not in SUFFIXES or target.is_dir():
-        return _write_each(x, space, target)
+        return _write_folder(x, space, target)
     if suffix == ".png":
         write_file(target, _png(image_grid(x) if isinstance(space, Images) else show(x)))
     elif suffix == ".npy":
@@ -93,8 +105,23 @@ def write(x: Tensor, space: Space, target: Path) -> list[Path]:
     return [target]
 
 
+def _write_folder(x: Tensor, space: Space, folder: Path) -> list[Path]:
+    """One file each, in a folder that is new; in one that there is, beside what it holds."""
+    building = build_beside(folder)
+    try:
+        with naming(folder):
+            names = [file.name for file in _write_each(x, space, building)]
+            if folder.exists():
+                for name in names:
+                    (building / name).replace(folder / name)
+            else:
+                settle(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return [folder / name for name in names]
+
+
 def _write_each(x: Tensor, space: Space, folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     digits = len(str(len(x) - 1))
     files = []
     for i, item in enumerate(x):

@@ -36,6 +36,7 @@ class Listing(NamedTuple):
     images: list[Found]
     problems: list[str]  # "NAME: REASON" of files with an image's suffix that cannot even be opened
     others: list[str]  # names of some files that are no images
+    runs: int = 0  # folders that were passed over, as training wrote them
 
 
 def list_zip(path: Path) -> Listing:

@@ -120,7 +120,8 @@ def not_finite(arrays: Mapping[str, np.ndarray]) -> dict[int, str]:
         with np.errstate(over="ignore"):
             finite = np.isfinite(values.astype(np.float32)).reshape(len(values), -1)
         for item in np.flatnonzero(~finite.all(1)).tolist():
-            bad[item] = f"item {item}: {int((~finite[item]).sum())} values of '{field}' are NaN or infinite"
+            count = int((~finite[item]).sum())
+            bad[item] = f"item {item}: {count} values of '{field}' are NaN, infinite or over 3.4e38"
     return bad
 
 

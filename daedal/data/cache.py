@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from daedal.data.fingerprint import item_digests
-from daedal.data.names import printable
-from daedal.errors import FULL, DataError
+from daedal.data.names import expanded, printable
+from daedal.errors import FULL, DataError, FullError
 
 FORMAT = 1
 RECORD = "entry.json"
@@ -35,7 +35,7 @@ VALUES = "values"  # the large array: items that `digests` (n, 32) are the SHA-2
 def cache_folder() -> Path:
     """Where Daedal keeps what it can make again: $DAEDAL_CACHE, else the platform's cache folder. It may not exist."""
     if chosen := os.environ.get("DAEDAL_CACHE"):
-        return Path(chosen).expanduser().absolute()
+        return expanded(chosen).absolute()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("daedal"))
@@ -113,11 +113,11 @@ def cached(
 
 
 def require_space(needed: int) -> None:
-    """Raise DataError unless the cache's disk has room for so many bytes. The folder must exist."""
+    """Raise FullError unless the cache's disk has room for so many bytes. The folder must exist."""
     folder = cache_folder()
     with contextlib.suppress(OSError):
         if (free := shutil.disk_usage(folder).free) < needed:
-            raise DataError(
+            raise FullError(
                 f"The decoded images take {_size(needed)} and the cache folder '{folder}' has {_size(free)} left; "
                 "choose a smaller --size or fewer by --limit, or set DAEDAL_CACHE to a folder with more room."
             )
@@ -152,8 +152,9 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = "is full" if error.errno in FULL else "cannot be written"
-        raise DataError(
+        is_full = error.errno in FULL
+        what = "is full" if is_full else "cannot be written"
+        raise (FullError if is_full else DataError)(
             f"The cache folder '{printable(str(folder.parent))}' {what} ({error.strerror}); "
             "set DAEDAL_CACHE to a folder with room for the decoded images."
         ) from None

@@ -41,6 +41,7 @@ class Description:
     problems: list[str]  # "NAME: REASON" of what cannot be used
     skipped: int = 0  # items left out for that
     unused: int = 0  # items of a published split that is neither training nor test
+    runs: int = 0  # folders among the images that training wrote, which are passed over
     sizes: Mapping[str, int] = field(default_factory=dict)  # "HEIGHTxWIDTH" in the files: images
     modes: Mapping[str, int] = field(default_factory=dict)  # Pillow's modes in the files: images
     entropy: float | None = None  # nats, of a known density
@@ -87,6 +88,8 @@ class Description:
             lines.append(("in both splits", f"{self.shared} test items equal a training item, so tests will flatter"))
         if self.unused:
             lines.append(("not used", f"{self.unused} images of the published validation split"))
+        if self.runs:
+            lines.append(("passed over", f"{self.runs} folder{'s' * (self.runs > 1)} that training wrote"))
         if self.entropy is not None:
             lines.append(("entropy", f"{self.entropy:.4f} nats"))
         lines += [(f"credit of {name}", credit) for name, credit in self.credits.items()]
@@ -138,6 +141,7 @@ def describe(data_or_source: Any, **options: Any) -> Description:
         problems=list(notes.get("problems", [])),
         skipped=notes.get("skipped", 0),
         unused=notes.get("unused", 0),
+        runs=notes.get("runs", 0),
         sizes=notes.get("sizes", {}),
         modes=notes.get("modes", {}),
         entropy=None if data.density is None else data.density.entropy,

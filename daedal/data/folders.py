@@ -4,7 +4,8 @@ Class folders: where every image lies in one of several first folders (below tho
 classes. A published split: where the first folders are `train` and `test` (or `val`, which is the test split where
 there is no `test`, and left out where there is), they are the splits, and classes are looked for below them.
 
-Links to folders are not followed; links to files are. Names that begin with a dot are passed over.
+Links to folders are not followed; links to files are. Names that begin with a dot are passed over, and so are runs of
+Daedal: `daedal train vae .` writes one into the folder that it reads, with pictures of samples in it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,10 +31,11 @@ from daedal.data.base import Column, Data, Split
 from daedal.data.cache import VALUES, Draft, Entry, cached
 from daedal.data.decoded import Request, decode_all
 from daedal.data.images import BadImage, How, colour, decode, decoder_warnings, deepen
-from daedal.data.names import IMAGE_SUFFIXES, is_hidden, printable, suffix
+from daedal.data.names import IMAGE_SUFFIXES, expanded, is_hidden, printable, suffix
 from daedal.data.options import Options
 from daedal.data.splits import choose, choose_both, hashed_split
-from daedal.errors import DataError
+from daedal.errors import DataError, UsageError
+from daedal.places import is_run
 from daedal.spaces import Images, Labels
 
 RULES = 2  # of decoding: entries of the cache that were made by others are made anew
@@ -61,13 +64,14 @@ def load_images(
     options = Options.of(
         size=size, channels=channels, n=n, seed=seed, skip_bad=skip_bad, fit=fit, background=background, mirror=mirror
     )
-    root = Path(path).expanduser().absolute()
+    root = expanded(path).absolute()
     listing = list_images(root)
     names = [found.name for found in listing.images]
     places = arrange([inner(name) for name in names] if root.is_file() else names)
     chosen = _choose(places, len(listing.images), options)
     entry = _decoded(root, listing, chosen, options)
-    return _assemble(root, places, chosen[entry.arrays["kept"]], entry, options)
+    data = _assemble(root, places, chosen[entry.arrays["kept"]], entry, options)
+    return replace(data, notes={**data.notes, "runs": listing.runs})
 
 
 @contextlib.contextmanager
@@ -102,10 +106,15 @@ def list_folder(root: Path) -> Listing:
     images: list[Found] = []
     problems: list[str] = []
     others: list[str] = []
+    runs = 0
     folders = [""]
     while folders:
         folder = folders.pop()
-        for item in _scan(root / folder, problems):
+        items = _scan(root / folder, problems)
+        if folder and is_run([item.name for item in items]):
+            runs += 1
+            continue
+        for item in items:
             name = folder + item.name
             if is_hidden(item.name):
                 continue
@@ -115,7 +124,21 @@ def list_folder(root: Path) -> Listing:
                 _add(name, item, images, problems)
             elif len(others) < 3:
                 others.append(name)
-    return Listing(sorted(images), sorted(problems), others)
+    return Listing(sorted(images), sorted(problems), others, runs)
+
+
+def check_apart(out: Path, source: Mapping[str, Any]) -> None:
+    """Raise UsageError where pictures that are written to `out` would be read as images of a `Data.source`.
+
+    Within a run they would not.
+    """
+    root, place = Path(str(source.get("source"))), Path(os.path.realpath(out))
+    if not root.is_absolute() or not root.is_dir() or not place.is_relative_to(root):
+        return
+    between = (folder for folder in place.parents if folder != root and folder.is_relative_to(root))
+    if not any(is_run(os.listdir(folder)) for folder in between if folder.is_dir()):
+        where = f"'{printable(str(out))}' lies in the folder of images '{printable(str(root))}'"
+        raise UsageError(f"{where}, and would be read as one of them; choose another --out.")
 
 
 def _scan(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
@@ -267,7 +290,7 @@ def load_image(path: str | os.PathLike[str], space: Images, *, fit: str = "crop"
     Raises FileNotFoundError, UsageError for options, DataError for a file that is no image.
     """
     options = Options.of(size=(space.height, space.width), channels=space.channels, fit=fit, background=background)
-    file = Path(path).expanduser()
+    file = expanded(path)
     shown = printable(str(file))
     if not file.is_file():
         raise FileNotFoundError(f"'{shown}' is no file; give an image.")

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from daedal.data.names import printable
+from daedal.data.names import expanded, printable
 from daedal.errors import DataError, UsageError, did_you_mean
 from daedal.spaces import Images, Labels, Space, Vectors
 
@@ -74,7 +74,7 @@ def _cycled(value: Tensor, n: int) -> Tensor:
 
 def _parse(text: str, spaces: Mapping[str, Space]) -> dict[str, Tensor]:
     if text.startswith("@"):
-        return _from_npz(Path(text[1:]).expanduser(), spaces)
+        return _from_npz(expanded(text[1:]), spaces)
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"'{printable(text)}' must be NAME=VALUE or @FILE.npz; {_expected(spaces)}.")

@@ -30,7 +30,7 @@ import torch
 from daedal.data.base import Column, Data, Found
 from daedal.data.build import build
 from daedal.data.fingerprint import item_digests
-from daedal.data.names import printable, refuse_bad
+from daedal.data.names import expanded, printable, refuse_bad
 from daedal.data.options import IMAGE_OPTIONS, Options
 from daedal.data.sources import NAMED, SOURCES, is_text_file, take
 from daedal.data.splits import choose, choose_both, hashed_split
@@ -89,7 +89,7 @@ def _load(source: Any, options: Options, own: Mapping[str, Any]) -> Data:
     if is_text_file(source):
         return _texts(source, options, own)
     data = _prefixed(source, options) if isinstance(source, str) else None
-    return data or _from_path(Path(source).expanduser(), options)
+    return data or _from_path(expanded(source), options)
 
 
 def _ours(name: str, options: Options, own: Mapping[str, Any]) -> Data:
@@ -117,7 +117,7 @@ def _prefixed(source: str, options: Options) -> Data | None:
     if prefix not in PREFIXES:
         near = did_you_mean(source, list(NAMED)) or did_you_mean(prefix, PREFIXES).replace("'?", ":...'?")
         raise UsageError(f"'{printable(source)}' is no data source; the sources are {SOURCES}.{near}")
-    return _toy(rest, options) if prefix == "toy" else _published(prefix, Path(rest).expanduser(), options)
+    return _toy(rest, options) if prefix == "toy" else _published(prefix, expanded(rest), options)
 
 
 def _toy(name: str, options: Options) -> Data:
@@ -145,11 +145,13 @@ def _published(prefix: str, folder: Path, options: Options) -> Data:
 
 
 def _from_path(path: Path, options: Options) -> Data:
-    record = {"source": str(path.resolve())}
     suffix = path.suffix.lower()
     if not path.exists():
         near = did_you_mean(str(path), list(NAMED))
         raise FileNotFoundError(f"'{printable(str(path))}' does not exist; the data sources are {SOURCES}.{near}")
+    if not path.is_dir() and not path.is_file():  # reading a pipe would wait for ever
+        raise DataError(f"'{printable(str(path))}' is no regular file; write what it holds to one, and give that.")
+    record = {"source": str(path.resolve())}
     if path.is_dir() or suffix == ".zip":
         from daedal.data.folders import load_images
 

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from daedal.errors import DataError
+from daedal.errors import DataError, UsageError
 
 # HEIC is no format that is read: it stands here so that such a photograph is named as bad and not passed over.
 _FORMATS = "png apng jpg jpeg jpe jfif webp bmp dib gif tif tiff ppm pgm pbm pnm avif jp2 j2k tga heic heif"
@@ -18,6 +20,15 @@ IMAGE_SUFFIXES = frozenset("." + name for name in _FORMATS.split())
 def printable(text: str) -> str:
     """Text with control characters, direction marks and undecodable bytes written as escapes, for any terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path with `~` and `~NAME` written out. Raises UsageError where nobody has that name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        shown = printable(str(path))
+        raise UsageError(f"'{shown}' begins with the home folder of nobody here; write the path out.") from None
 
 
 def suffix(name: str) -> str:

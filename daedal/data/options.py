@@ -18,6 +18,7 @@ import numpy as np
 
 from daedal.data.sources import owners
 from daedal.errors import UsageError, did_you_mean
+from daedal.options import LARGEST
 
 FITS = ("crop", "pad", "stretch")
 MOST_PIXELS = 1 << 26  # of one image: a typing error should not allocate all memory
@@ -93,9 +94,9 @@ def _integer(name: str, low: int) -> Any:
     def check(value: Any) -> int | None:
         if value is None and name == "n":
             return None
-        if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= low:
+        if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and low <= value < LARGEST:
             return int(value)
-        raise UsageError(f"'{name}' must be an integer in [{low}, inf); got {value!r}.")
+        raise UsageError(f"'{name}' must be an integer in [{low}, 2**63); got {value!r}.")
 
     return check
 

@@ -13,6 +13,7 @@ as keywords; it returns `Found` (which is then brought to size, chosen from and 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,9 +164,10 @@ def options_here(source: Any) -> tuple[Option, ...]:
 
 
 def is_text_file(source: Any) -> bool:
-    """Whether a source is a text file, or two of them."""
+    """Whether a source is a text file, or two of them; a folder may be called photos.txt."""
     name = str(source) if isinstance(source, (str, Path)) else ""
-    return name.startswith("parallel:") or name.lower().endswith(".txt")
+    is_txt = name.lower().endswith(".txt") and not os.path.isdir(os.path.expanduser(name))
+    return is_txt or name.startswith("parallel:")
 
 
 def owners(option: str) -> list[str]:

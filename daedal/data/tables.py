@@ -91,7 +91,7 @@ def _arrays(
 def _complaint(line: int, row: list[str], header: list[str]) -> str:
     for word, cell in zip(header, row, strict=True):
         if _number(cell) is None:
-            return f"line {line}, column '{word}': '{cell.strip()[:40]}' is no finite number"
+            return f"line {line}, column '{word}': '{cell.strip()[:40]}' is no number in (-3.4e38, 3.4e38)"
     return f"line {line} has no label"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from daedal.data.base import Data
 from daedal.data.build import build
 from daedal.data.fingerprint import text_digest
-from daedal.data.names import printable, refuse_bad
+from daedal.data.names import expanded, printable, refuse_bad
 from daedal.data.options import IMAGE_OPTIONS, Options
 from daedal.data.splits import choose, hashed_split
 from daedal.data.tokens import Vocabulary, split_words
@@ -48,11 +48,11 @@ def files_of(source: str | Path) -> dict[str, Path]:
     """The files of a source, by field."""
     text = str(source)
     if not text.startswith("parallel:"):
-        return {"x": Path(source).expanduser()}
+        return {"x": expanded(source)}
     names = text.removeprefix("parallel:").split(",")
     if len(names) != 2 or not all(names):
         raise UsageError(f"'{printable(text)}' must name two files; write parallel:ONE.txt,OTHER.txt.")
-    return {field: Path(name.strip()).expanduser() for field, name in zip("ab", names, strict=True)}
+    return {field: expanded(name.strip()) for field, name in zip("ab", names, strict=True)}
 
 
 def record(source: str | Path) -> str:

@@ -32,6 +32,7 @@ from daedal.evaluate.machine import machine, versions
 from daedal.evaluate.process import run_worker, sigterm_raises
 from daedal.evaluate.rows import Row, not_begun, summarise
 from daedal.options import Option, check_seed, kind_of
+from daedal.places import followed
 from daedal.play.folder import take_lock
 from daedal.play.settings import check_enough, pick_device
 from daedal.systems.training import default_folder
@@ -128,12 +129,13 @@ def make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:
         if not (folder / ROWS).is_file():
             raise RunError(f"{folder} holds something that is not a comparison; choose another --out.")
         lock = take_lock(folder / LOCK, folder, "written")
-        aside = folder.with_name(f".{folder.name}.replaced-{os.getpid()}")
-        folder.rename(aside)
+        place = followed(folder)
+        aside = place.with_name(f".{place.name}.replaced-{os.getpid()}")
+        place.rename(aside)
         lock.release()
         shutil.rmtree(aside, ignore_errors=True)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        followed(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
     return folder

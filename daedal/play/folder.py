@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from daedal.errors import RunError, UsageError
-from daedal.places import build_beside, naming, parse_json, remove_parts, settle, write_file
+from daedal.places import DESCRIPTION, TRAINING, build_beside, naming, parse_json, remove_parts, settle, write_file
 from daedal.play.settings import Settings
 
 FORMAT = 1
@@ -30,14 +30,14 @@ class RunFolder:
     @property
     def training(self) -> Path:
         """Checkpoints, settings and the lock: what only resuming needs."""
-        return self.path / "training"
+        return self.path / TRAINING
 
     @classmethod
     def build(cls, target: Path) -> RunFolder:
         """A folder under a temporary name beside its place; what killed processes left there is removed."""
         building = build_beside(target)
         with naming(target):
-            (building / "training").mkdir()
+            (building / TRAINING).mkdir()
         return cls(building)
 
     def settle(self, target: Path, overwrite: bool) -> None:
@@ -100,12 +100,14 @@ def check_free(target: Path, overwrite: bool) -> None:
 @contextlib.contextmanager
 def _free(target: Path, overwrite: bool) -> Iterator[None]:
     """As `check_free`; a run that is to be overwritten is locked meanwhile."""
+    if any("\ud800" <= c <= "\udfff" for c in str(target)):
+        raise RunError(f"{target} is no text in UTF-8, which TensorBoard needs; choose another --out.")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         yield
         return
     if not overwrite:
         raise RunError(f"{target} is not empty; choose another --out, or --overwrite it, or --resume it.")
-    if not (target / "system.json").is_file():
+    if not (target / DESCRIPTION).is_file():
         raise RunError(f"{target} holds something that is not a run, and is not overwritten; choose another --out.")
     run = RunFolder(target)
     if run.training.is_dir():
@@ -128,7 +130,7 @@ def take_lock(file: Path, path: Path, verb: str) -> FileLock:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings of a run, as `RunFolder.write_settings` wrote them. Raises RunError."""
-    file = path / "training" / "run.json"
+    file = path / TRAINING / "run.json"
     if not path.exists():
         raise RunError(f"{path} does not exist; give the folder of a run.")
     if not file.is_file():

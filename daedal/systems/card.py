@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from daedal.data.base import Data, how_many
+from daedal.data.names import printable
 from daedal.places import write_file
 from daedal.play.settings import Run
+from daedal.spaces import Space
 from daedal.systems.citation import bibtex, sentence
 from daedal.systems.inspection import resolve
 from daedal.systems.storage import versions
@@ -27,11 +29,12 @@ def card(run: Run, data: Data) -> str:
     """The text: what the system is, what it was trained on and how, how to use it, whom to cite."""
     system = run.system
     entry, _ = resolve(type(system))
-    name = re.sub(r"[^\w.:+ -]", "_", data.name)  # a folder's name may hold anything
+    name = _as_code(data.name)
     rows = {
         "Data": f"`{name}`: {how_many(data.train)} training items, {len(data.test)} test items",
-        "Models": f"`{system.roles['x']}`, {system.x}",
-        "Given": ", ".join(f"`{name}`, {space}" for name, space in system.given.items()) or "nothing",
+        "Models": f"`{_as_code(system.roles['x'])}`, {_as_text(system.x)}",
+        "Given": ", ".join(f"`{_as_code(field)}`, {_as_text(space)}" for field, space in system.given.items())
+        or "nothing",
         "Can": ", ".join(entry.capabilities),
         "Parameters": f"{sum(p.numel() for p in system.parameters()):,}",
         "Training": f"{run.step} of {run.steps} steps in {run.seconds:.0f} s",
@@ -52,6 +55,16 @@ def card(run: Run, data: Data) -> str:
         "## Cite\n\n```bibtex\n" + bibtex(entry) + "\n```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _as_code(name: str) -> str:
+    """The name of data or of a field for `...`, where nothing can be escaped: a stranger's may hold anything."""
+    return re.sub(r"[^\w.:+ -]", "_", name)
+
+
+def _as_text(space: Space) -> str:
+    """A space in words; in names of classes nothing is a mark of HTML or Markdown."""
+    return re.sub(r"[^\w ,=()']|_", lambda mark: f"&#{ord(mark[0])};", printable(str(space)))
 
 
 def _use(capabilities: tuple[str, ...]) -> str:

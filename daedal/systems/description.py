@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from daedal.errors import RunError
-from daedal.places import parse_json
+from daedal.places import DESCRIPTION, parse_json
 
 FORMAT = 1
-DESCRIPTION, WEIGHTS = "system.json", "weights.safetensors"
 
 
 def read_description(path: str | Path) -> dict[str, Any]:

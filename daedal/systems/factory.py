@@ -96,6 +96,8 @@ def _check_roles(fields: Mapping[str, Space], x: str, given: Sequence[str]) -> N
         if field not in fields:
             hint = _say_what(fields) if field == x == "x" else did_you_mean(field, list(fields))
             raise UsageError(f"The data has no field '{field}'.{hint} Its fields are {', '.join(fields)}.")
+    if (twice := next((field for field in given if given.count(field) > 1), None)) is not None:
+        raise UsageError(f"'{twice}' is given twice; say it once.")
     if x in given:
         raise UsageError(f"'{x}' cannot be modelled and given at once; take it out of 'given'.")
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 
+from daedal.places import DESCRIPTION, WEIGHTS
 from daedal.play.system import System
 from daedal.systems.card import CARD
-from daedal.systems.description import DESCRIPTION, WEIGHTS, read_description
+from daedal.systems.description import read_description
 from daedal.systems.storage import load
 
 FILES = [DESCRIPTION, WEIGHTS, CARD]

@@ -27,11 +27,11 @@ from daedal.capabilities import capabilities
 from daedal.declare import PositiveFloat, PositiveInt, Recipe
 from daedal.errors import RunError, UsageError
 from daedal.options import Option, check_options, kind_of
-from daedal.places import write_file
+from daedal.places import DESCRIPTION, WEIGHTS, write_file
 from daedal.play.settings import pick_device
 from daedal.play.system import System
 from daedal.spaces import Space, from_json
-from daedal.systems.description import DESCRIPTION, FORMAT, WEIGHTS, not_ours, read_description
+from daedal.systems.description import FORMAT, not_ours, read_description
 from daedal.systems.inspection import resolve
 from daedal.systems.weightless import weightless
 from daedal.version import VERSION

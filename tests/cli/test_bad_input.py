@@ -7,6 +7,7 @@ import pickle
 import resource
 import shutil
 import struct
+import sys
 import zipfile
 
 import numpy as np
@@ -102,6 +103,28 @@ def zip_that_climbs(here):
     (here / "a.png").unlink()
 
 
+def link_to_itself(here):
+    (here / "src").symlink_to(here / "src")
+
+
+def pipe(suffix):
+    return lambda here: os.mkfifo(here / f"src{suffix}")
+
+
+def too_large_for_float32(here):
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    x[3, 1] = 1e308
+    np.save(here / "src.npy", x)
+
+
+def table_too_large_for_float32(here):
+    (here / "src.csv").write_text("a,b\n1,2\n3,1e308\n4,5\n")
+
+
+def nothing(here):
+    pass
+
+
 def unreadable_cache(here, monkeypatch):
     pictures(here / "src")
     (here / "file").write_text("")
@@ -119,6 +142,15 @@ SOURCES = {  # the source's maker, how it is typed, words of the answer
     "array with NaN": (array_with_nan, "src.npy", ("item 3", "--skip-bad")),
     "wrong magic number": (wrong_magic_number, "mnist:src", ("0000270f", "IDX")),
     "pickle that names a class": (pickle_that_names_a_class, "cifar10:src", ("data_batch_1",)),
+    "link to itself": (link_to_itself, "src", ("'src' does not exist",)),
+    **{f"pipe{suffix}": (pipe(suffix), f"src{suffix}", ("no regular file",)) for suffix in (".npy", ".npz", ".csv")},
+    "zip that is a pipe": (pipe(".zip"), "src.zip", ("no regular file",)),
+    "array too large for float32": (too_large_for_float32, "src.npy", ("item 3", "over 3.4e38", "--skip-bad")),
+    "table too large for float32": (table_too_large_for_float32, "src.csv", ("'1e308'", "3.4e38", "--skip-bad")),
+    **{
+        f"home of nobody in {typed}": (nothing, typed, ("~nosuch-user/x", "home folder of nobody"))
+        for typed in ("~nosuch-user/x", "mnist:~nosuch-user/x", "~nosuch-user/x.txt", "parallel:~nosuch-user/x,b.txt")
+    },
     "zip that climbs": (zip_that_climbs, "src.zip", ("../x.png",)),
 }
 
@@ -144,6 +176,66 @@ def test_a_bad_source_is_status_2_and_leaves_nothing(daedal, tmp_path, case):
 def test_a_cache_that_cannot_be_written_is_named(daedal, tmp_path, monkeypatch):
     unreadable_cache(tmp_path, monkeypatch)
     one_sentence(daedal("train", "vae", "src", "--out", "run", *TINY), 2, "DAEDAL_CACHE")
+
+
+def test_training_inside_its_source_does_not_change_it(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures(tmp_path / "src"))
+    assert daedal("train", "vae", ".", *TINY).status == 0
+    assert daedal("sample", "runs/vae-src", "--n", 2).status == 0
+    answer = daedal("train", "--resume", "runs/vae-src", "--steps", 3)
+    assert answer.status == 0, answer.err
+
+
+def test_pictures_are_not_written_among_the_images_that_were_read(daedal, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures(tmp_path / "src"))
+    assert daedal("train", "vae", ".", "--out", "../run", *TINY).status == 0
+    (tmp_path / "link").symlink_to(tmp_path / "src")
+    before = sorted(tmp_path.rglob("*"))
+    for out in ("grid.png", "samples", "../link/more/grid.png"):
+        one_sentence(daedal("sample", "../run", "--n", 2, "--out", out), 2, "lies in the folder of images", "--out")
+    one_sentence(daedal("data", ".", "--out", "sheet.png"), 2, "'sheet.png' lies in the folder of images", "--out")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert daedal("sample", "../run", "--n", 2, "--out", "numbers.npy").status == 0  # no image
+    assert daedal("sample", "../run", "--n", 2, "--out", "../grid.png").status == 0
+
+
+def test_a_folder_may_be_called_like_a_text(daedal, tmp_path):
+    pictures(tmp_path / "photos.txt")
+    answer = daedal("train", "vae", "photos.txt", "--mirror", *TINY)
+    assert answer.status == 0, answer.err
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
+def test_a_path_need_not_be_utf8(daedal, tmp_path):
+    name = os.fsdecode(b"p\xff")
+    pictures(tmp_path / name)
+    (tmp_path / f"{name}.csv").write_text("a,b\n" + "1,2\n3,4\n" * 10)
+    (tmp_path / f"{name}.txt").write_text("one two\nthree four\n" * 10)
+    for suffix in ("", ".csv", ".txt"):
+        answer = daedal("data", name + suffix, "--json")
+        assert answer.status == 0, answer.err
+    assert daedal("train", "vae", name, "--out", "run", *TINY).status == 0
+    assert daedal("sample", "run", "--out", f"{name}.png", "--json").status == 0
+    assert daedal("train", "--resume", "run", "--steps", 3).status == 0
+    one_sentence(daedal("train", "vae", name, "--out", f"{name}-run", *TINY), 2, "no text in UTF-8", "another --out")
+    assert daedal("data", f"{name}.png").err.startswith(r"daedal: 'p\udcff.png' is of no kind")
+
+
+def test_bad_items_are_told_on_stderr_for_programs_too(daedal, tmp_path):
+    array_with_nan(tmp_path)
+    answer = daedal("data", "src.npy", "--json")
+    assert answer.status == 2
+    assert answer.err == f"daedal: {answer.json['error']['message']}\n"
+
+
+def test_a_full_disk_under_the_cache_is_work_that_failed(daedal, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    pictures(tmp_path / "src")
+    monkeypatch.setenv("DAEDAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("daedal.data.cache.Draft.put", full)
+    one_sentence(daedal("train", "vae", "src", "--out", "run", *TINY), 1, "is full", "DAEDAL_CACHE")
 
 
 # -- runs

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -158,6 +160,23 @@ def test_samples_are_those_of_the_library(daedal, run, tmp_path):
     assert np.array_equal(np.load("x.npy", allow_pickle=False), wanted.numpy())
 
 
+def test_a_link_to_a_run_stays_a_link_when_the_run_is_overwritten(daedal):
+    typed = ["train", "vae", "digits", "--limit", 60, "--steps", 1, *TINY]
+    assert daedal(*typed, "--out", "elsewhere/run").status == 0
+    os.symlink("elsewhere/run", "link")
+    assert daedal(*typed, "--out", "link", "--overwrite", "--seed", 1).status == 0
+    assert os.readlink("link") == "elsewhere/run"
+    assert json.loads(Path("elsewhere/run/training/run.json").read_text())["settings"]["seed"] == 1
+    assert (sorted(os.listdir()), os.listdir("elsewhere")) == (["elsewhere", "link"], ["run"])
+
+
+def test_the_name_of_a_run_may_hold_any_mark(daedal):
+    typed = ["train", "vae", "digits", "--limit", 60, "--steps", 1, *TINY]
+    answer = daedal(*typed, "--out", "a**b[c]?")
+    assert answer.status == 0, answer.err
+    assert os.listdir() == ["a**b[c]?"]
+
+
 def test_a_grid_is_inside_the_run_unless_told_otherwise(daedal, run):
     first, second = (daedal("sample", run, "--given", "label=1", "--n", 4) for _ in range(2))
     assert first.out.strip() == f"{run}/samples/sample-seed0.png"
@@ -172,7 +191,27 @@ def test_a_folder_gets_one_file_each(daedal, run):
     image = Image.open("many/03.png")
     assert (image.size, image.mode) == ((8, 8), "L")
     assert daedal(*typed).status == 2
+    Path("many/mine.txt").write_text("dear")
     assert daedal(*typed, "--overwrite").status == 0
+    assert sorted(os.listdir("many")) == [*(f"{i:02d}.png" for i in range(11)), "mine.txt"]
+
+
+def test_a_folder_of_samples_is_whole_or_not_there(daedal, run, monkeypatch):
+    def stop_at_the_third(image):
+        drawn.append(image)
+        if len(drawn) % 3 == 0:
+            raise KeyboardInterrupt
+        return b"png"
+
+    drawn = []
+    monkeypatch.setattr("daedal.cli.samples._png", stop_at_the_third)
+    typed = ["sample", run, "--given", "label=2", "--n", 5, "--out", "many"]
+    assert daedal(*typed).status == 130
+    assert os.listdir() == []
+    os.mkdir("many")
+    Path("many/0.png").write_text("mine")
+    assert daedal(*typed, "--overwrite").status == 130
+    assert (os.listdir(), os.listdir("many"), Path("many/0.png").read_text()) == (["many"], ["0.png"], "mine")
 
 
 def test_a_picture_has_the_levels_of_the_samples(daedal, run):

@@ -229,8 +229,8 @@ def test_items_that_are_not_finite_are_counted_and_named():
     with pytest.raises(DataError, match="2 of 8 items of the array cannot be used") as caught:
         load_data(values)
     assert caught.value.problems == [
-        "item 2: 1 values of 'x' are NaN or infinite",
-        "item 5: 2 values of 'x' are NaN or infinite",
+        "item 2: 1 values of 'x' are NaN, infinite or over 3.4e38",
+        "item 5: 2 values of 'x' are NaN, infinite or over 3.4e38",
     ]
     with pytest.warns(UserWarning, match="left out 2 items of 'array'"):
         data = load_data(values, skip_bad=True)

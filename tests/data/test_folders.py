@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from daedal.data import decoded, helpers
+from daedal.data.describe import describe
 from daedal.data.fingerprint import item_digests
 from daedal.data.folders import arrange, load_image, load_images
 from daedal.data.shares import Work
@@ -325,6 +326,32 @@ def test_what_is_no_image_or_hidden_is_passed_over(photos):
     (photos / ".DS_Store").write_bytes(b"\0")
     put(photos, ".thumbnails/1.png", pixels(1, (3, 3)))
     put(photos, "__MACOSX/2.png", pixels(1, (3, 3)))
+    assert len(values(load_images(photos))) == 30
+
+
+def test_runs_that_training_wrote_among_the_images_are_passed_over_and_counted(photos):
+    before = load_images(photos)
+    for name, file in (("runs/vae", "training/run.json"), ("cats/saved", "weights.safetensors")):
+        put(photos, f"{name}/samples/1.png", pixels(1, (3, 3)))
+        (photos / name / file).parent.mkdir(exist_ok=True)
+        (photos / name / file).write_text("")
+        (photos / name / "system.json").write_text("{}")
+    data = load_images(photos)
+    assert data.fingerprint == before.fingerprint
+    assert list(data.fields) == ["x"]
+    assert (before.notes["runs"], data.notes["runs"]) == (0, 2)
+    assert "2 folders that training wrote" in str(describe(data))
+
+
+def test_a_folder_that_only_looks_like_a_run_is_read(photos):
+    put(photos, "cats/1.png", pixels(99))
+    (photos / "cats" / "system.json").write_text("{}")
+    assert len(values(load_images(photos))) == 31
+
+
+def test_a_run_that_is_named_itself_is_read(photos):
+    (photos / "system.json").write_text("{}")
+    (photos / "training").mkdir()
     assert len(values(load_images(photos))) == 30
 
 

@@ -279,7 +279,7 @@ def _by_form(of_a, of_b):
 
 def test_what_cannot_be_asked_for(monkeypatch):
     for options, message in [
-        ({"n": 5}, r"'n' of language:toy must be an integer in \[100, inf\); got 5"),
+        ({"n": 5}, r"'n' \(--limit\) of language:toy must be an integer in \[100, inf\); got 5"),
         ({"size": 8}, "'size' is for images"),
         ({"length": 3}, r"'length' of language:toy must be an integer in \[5"),
         ({"paired": "yes"}, "'paired'"),

@@ -65,9 +65,9 @@ def test_bad_cells_are_named_by_line_and_column(tmp_path):
     with pytest.raises(DataError, match=r"5 of 7 items of 'table\.csv' cannot be used") as caught:
         loaded(tmp_path, text)
     assert caught.value.problems == [
-        "line 3, column 'b': '' is no finite number",
-        "line 5, column 'a': 'nan' is no finite number",
-        "line 6, column 'b': 'oops' is no finite number",
+        "line 3, column 'b': '' is no number in (-3.4e38, 3.4e38)",
+        "line 5, column 'a': 'nan' is no number in (-3.4e38, 3.4e38)",
+        "line 6, column 'b': 'oops' is no number in (-3.4e38, 3.4e38)",
         "line 7 has 2 cells where there are 3 columns",
         "line 8 has no label",
     ]
@@ -79,7 +79,7 @@ def test_bad_cells_are_named_by_line_and_column(tmp_path):
 
 def test_a_bad_cell_in_a_first_line_of_numbers_is_no_header():
     arrays, bad = parse(["1,abc,3", "4,5,6"], "t.csv")
-    assert bad == {0: "line 1, column '2': 'abc' is no finite number"}
+    assert bad == {0: "line 1, column '2': 'abc' is no number in (-3.4e38, 3.4e38)"}
     assert len(arrays["x"]) == 2
 
 

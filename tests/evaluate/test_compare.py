@@ -283,6 +283,17 @@ def test_overwriting_replaces_a_comparison_and_only_that(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_link_to_a_comparison_stays_a_link_when_it_is_overwritten(tmp_path):
+    folder, link = tmp_path / "out", tmp_path / "link"
+    folder.mkdir()
+    (folder / "rows.json").write_text("{}")
+    link.symlink_to(folder)
+    assert module.make_folder(link, None, True) == link
+    assert link.readlink() == folder
+    assert list(folder.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out"]
+
+
 def test_a_comparison_that_is_under_way_is_not_overwritten(moons, tmp_path, monkeypatch):
     caught = []
 

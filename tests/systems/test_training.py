@@ -1,5 +1,7 @@
+import html
 import json
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -290,3 +292,14 @@ def test_the_card_is_filled_in(run):
     ):
         assert words in text
     assert "None" not in text.split("## Options")[0].replace("frames=None", "").replace("names=None", "")
+
+
+def test_what_strangers_named_is_no_markup_in_the_card(tmp_path):
+    evil = "<img src=x>|[a](b) `c`\n# d_e_"
+    labels = np.array([evil, "dog"])[np.arange(40) % 2]
+    data = load_data({"x": np.random.default_rng(0).normal(size=(40, 2)), evil: labels})
+    run = train("vae", data, given=evil, steps=1, out=tmp_path / "run", **TINY)
+    row = next(line for line in (run.path / "README.md").read_text().splitlines() if line.startswith("| Given |"))
+    assert not set("<>[]#") & set(row.replace("&#", ""))
+    assert (row.count("|"), row.count("`")) == (3, 2)
+    assert evil.replace("\n", "\\n") in html.unescape(row)

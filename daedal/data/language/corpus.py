@@ -37,7 +37,7 @@ def read(options: Options, *, paired: bool, length: int) -> Data:
     options.refuse(IMAGE_OPTIONS, f"is for images, and '{NAME}' is text")
     n = N if options.n is None else options.n
     if n < LEAST_N:
-        raise UsageError(f"'n' of {NAME} must be an integer in [{LEAST_N}, inf); got {n}.")
+        raise UsageError(f"'n' (--limit) of {NAME} must be an integer in [{LEAST_N}, inf); got {n}.")
     pairs = distinct(options.seed, n, length)
     train, test = hashed_split([text_digest(pair["a"]) for pair in pairs])
     return (_paired if paired else _unpaired)(pairs, train, test, length)

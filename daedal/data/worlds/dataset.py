@@ -81,7 +81,7 @@ def load_world(
     _check_domains(simulator, paired)
     n = N if options.n is None else options.n
     if n < LEAST_N:
-        raise UsageError(f"'n' of {world.name} must be an integer in [{LEAST_N}, inf); got {n}.")
+        raise UsageError(f"'n' (--limit) of {world.name} must be an integer in [{LEAST_N}, inf); got {n}.")
     if domains and not paired:
         data = _unpaired(simulator, n, endless)
     else:

@@ -21,6 +21,7 @@ from daedal.data.worlds.world import Values, World
 from daedal.errors import UsageError, did_you_mean
 
 SMALLEST = 8  # pixels
+FURTHEST = 2**60  # index of an item: those of a split are numbers of 8 bytes too, some larger ones
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,13 @@ def request(
     for name, (value, low) in least.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise UsageError(f"'{name}' must be an integer in [{low}, inf); got {value!r}.")
+    if first + 2 * (n + (test or n)) > FURTHEST:
+        raise UsageError(f"'first' and 'n' lead too far: the items that can be written are those up to {FURTHEST}.")
     split = LAYOUTS[layout].split
+    for name, value in {"test": test, "test_correlation": test_correlation}.items():
+        if value and not split:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"--layout {layout} has no test split, which {flag} is for; leave it out.")
     pair = None if correlation is None else correlation_of(world, correlation)
     if pair is not None and not split:
         test_correlation = pair.strength  # as the items of both splits lie together

@@ -71,6 +71,8 @@ def _setting(world: World, factor: Factor, text: str) -> Setting:
             f"'{factor.name}' of {world.name} must be {kind} in [{factor.low:g}, {factor.high:g}], "
             f"or a range such as {factor.low:g}..{factor.high:g}; got '{text}'."
         )
+    if any(first > last for first, last in zip(ends[0], ends[-1], strict=True)):  # type: ignore[arg-type]
+        raise UsageError(f"'{factor.name}={text}' must count upwards; write {factor.name}={high}..{low}.")
     return Setting(factor, ends[0], ends[-1])  # type: ignore[arg-type]
 
 

@@ -64,16 +64,15 @@ def write(
     asked = request(world, **options)
     target = Path(out)
     check_target(target, overwrite)
-    place = Path(os.path.realpath(target))  # a link to a folder stays one
     with naming(target):
-        building = build_beside(place)
+        building = build_beside(target)
         try:
             writer = Writer(asked, building, watch or (lambda done, total: None))
             with torch.no_grad():
                 _LAYOUTS[asked.layout](writer)
             writer.finish()
             check_target(target, overwrite)  # as rendering takes its time
-            settle(building, place)
+            settle(building, target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
     return Written(target, sorted(writer.files), writer.done)

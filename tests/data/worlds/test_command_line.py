@@ -70,7 +70,7 @@ def test_unpaired_domains_need_a_system_for_them(daedal):  # noqa: F811
     ("typed", "words"),
     [
         (["--size", "7"], "must be an integer in [8, 8192]"),
-        (["--limit", "5"], "'n' of tiny must be an integer in [10, inf); got 5."),
+        (["--limit", "5"], "'n' (--limit) of tiny must be an integer in [10, inf); got 5."),
         (["--fields", "flow"], "ask for clips with 'frames' (--frames 8)"),
         (["--frame", "8"], "There is no flag --frame. Did you mean '--frames'?"),
         (["--correlation", "size,hut,1"], "'hut' is no factor of tiny"),
