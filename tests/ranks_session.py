@@ -113,7 +113,9 @@ def main(folder: Path) -> None:
     keep(run, folder / f"stopped-{rank}.safetensors")
     keep(Trainer(line(vectors()), vectors(), settings(1)).run(), folder / f"unstopped-{rank}.safetensors")
     (folder / f"said-{rank}.txt").write_text(f"{said}\n{rehearsed()}\n{astray()}\n")
+    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    os._exit(0)  # Python's own end now and then aborts a rank in a thread of gloo, after all is written

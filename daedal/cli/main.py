@@ -91,8 +91,9 @@ def _show_traceback() -> None:
 
 
 def _rank() -> int:
-    """0 for the process that speaks, others keep silent."""
-    return int(os.environ.get("RANK", "0")) if "WORLD_SIZE" in os.environ else 0
+    """0 for the process that speaks, others keep silent; what is no number is refused where ranks train."""
+    rank = os.environ.get("RANK", "0") if "WORLD_SIZE" in os.environ else "0"
+    return int(rank) if rank.isdecimal() else 0
 
 
 def _leave_group() -> None:

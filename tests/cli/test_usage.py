@@ -148,6 +148,16 @@ def test_a_mistake_is_one_object_for_programs(daedal, line):
     assert answer.json["error"]["type"] != "CoercionError"
 
 
+def test_a_rank_that_is_no_number_is_refused_by_what_trains_alone(daedal, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("RANK", "foo")
+    assert daedal("list", "--json").status == 0
+    answer = daedal("train", "vae", "digits", "--limit", "60", "--json")
+    assert answer.status == 2
+    told = "The environment variable RANK must be a number, as torchrun sets it; got 'foo'."
+    assert answer.json == {"error": {"type": "UsageError", "message": told}}
+
+
 def test_debug_shows_the_traceback(daedal):
     answer = daedal("train", "vea", "digits", "--debug")
     assert answer.status == 2
