@@ -28,7 +28,14 @@ NEAR, MOST_TOGETHER = 5.0, 4  # points of a map nearer than a dot's radius share
 
 # Where a label may stand beside its point: close by, then further off with a line to it.
 PLACES = [(9.0, 4.0, "start"), (-9.0, 4.0, "end"), (7.0, -7.0, "start"), (7.0, 15.0, "start")]
-PLACES += [(dx, float(dy), "start") for dx in (22.0, 90.0) for r in range(7) for dy in (4 - 14 * r, 4 + 14 * r)]
+PLACES += [(-7.0, -7.0, "end"), (-7.0, 15.0, "end")]
+PLACES += [
+    (side * dx, float(dy), "start" if side > 0 else "end")
+    for dx in (22.0, 90.0)
+    for r in range(7)
+    for dy in (4 - 14 * r, 4 + 14 * r)
+    for side in (1, -1)
+]
 
 
 # -- images
