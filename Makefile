@@ -30,14 +30,14 @@ docs: $(READY)  ## the documentation as static pages in site/, without a network
 	$(BIN)/mkdocs build --strict
 
 soak: $(READY)  ## kill and resume every system many times, bit for bit (minutes)
-	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.soak 20 --save
 
 benchmarks: $(READY)  ## speed beside peers, in the same process (minutes)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt cloudpickle imageio pydantic tqdm
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps pythae
 	$(BIN)/python -m benchmarks
 
-claims: $(READY)  ## what the papers claim, each on three seeds, the portraits on one (about four hours)
+claims: $(READY)  ## what the papers claim, each on three seeds, the portraits on one (about two hours)
 	for name in pca gmm vae pixelcnn realnvp gan wgan-gp ddpm; do $(BIN)/daedal reproduce $$name; done
 	$(BIN)/daedal reproduce conditional-digits
 	$(BIN)/daedal reproduce conditional-portraits --seeds 0

@@ -46,7 +46,8 @@ def _section(name: str, record: dict[str, Any]) -> list[str]:
     where = f"`{record['command']}`, {machine['processor']}, {machine['threads']} threads, {versions}."
     if asked:
         asked = ["| asked for | measured | | |", "|---|---|---|---|", *asked, ""]
-    return [f"## {name.replace('_', ' ')}", "", said, "", *asked, "| measured | |", "|---|---|", *rows, "", where]
+    rows = ["| measured | |", "|---|---|", *rows, ""] if rows else []
+    return [f"## {name.replace('_', ' ')}", "", said, "", *asked, *rows, where]
 
 
 def _bar(name: str, one: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ def main() -> None:
         "startup",
         {
             "bars": {
-                "seconds of --help": bar(statistics.median(times["--help"]), at_most=0.5),
+                **{f"seconds of {name}": bar(statistics.median(times[name]), at_most=0.5) for name in COMMANDS},
                 "import daedal over import torch": bar(ratio(times, "daedal", "torch"), at_most=1.3),
                 "import of both over import torch": bar(ratio(times, "daedal-torch", "torch"), at_most=1.3),
             },

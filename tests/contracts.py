@@ -162,8 +162,10 @@ def page() -> str:
             "`make test` runs each check; this page is written by `python -m tests.contracts --save`. A suffix says on "
             "what a check runs besides images: vectors, given a label, or in float64. The last row is what all checks "
             "of a system cost with one thread when the page was written; more than 4 is too much. Two ranks with two "
-            "micro-batches equal one rank with four for every system (`tests/test_ranks.py`), and runs killed by "
-            "SIGKILL resume bit for bit (`tests/test_kill.py`, `make soak`).",
+            "micro-batches equal one rank with four for every system, and resume bit for bit "
+            "(`tests/test_ranks.py`); exempt are the statistics of batches that batch normalisation keeps, as each "
+            "rank sees batches of its own, and only eval mode reads them. Runs killed by SIGKILL resume bit for bit "
+            "(`tests/test_kill.py`; `results/soak.json` says how often `make soak` has seen it).",
             "",
             *words,
             "",

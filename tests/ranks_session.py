@@ -22,7 +22,6 @@ from tests.contracts_case import Case, broken
 from tests.small import Line, line, vectors
 
 STEPS, BATCH = 4, 16
-RESUMED = ("vae", "gan")  # systems that are also broken and resumed on two ranks
 
 
 def settings(accumulate: int, save_every: int | None = None) -> Settings:
@@ -106,7 +105,6 @@ def main(folder: Path) -> None:
     rank = os.environ["RANK"]
     for name in systems():
         keep(averaged_in_float64(name, 2), folder / f"{name}-{rank}.safetensors")
-    for name in RESUMED:
         keep(whole(name), folder / f"{name}-whole-{rank}.safetensors")
         keep(resumed(name, folder / f"run-{name}"), folder / f"{name}-resumed-{rank}.safetensors")
     said, run = stopped(folder / "run-stopped")

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.contracts import systems
-from tests.ranks_session import RESUMED, averaged_in_float64
+from tests.ranks_session import averaged_in_float64
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_two_ranks_with_two_micro_batches_equal_one_rank_with_four(session, name
             torch.testing.assert_close(ranks[0][key], value, rtol=0, atol=1e-10, msg=key)
 
 
-@pytest.mark.parametrize("name", RESUMED)
+@pytest.mark.parametrize("name", systems())
 def test_two_ranks_resume_bit_for_bit(session, name):
     for rank in range(2):
         unbroken = load_file(session / f"{name}-whole-{rank}.safetensors")

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from daedal.claims.claim import Claim, Measured, verdict
 from daedal.claims.closure import PACKAGE, closure, loaded, source_hash
 from daedal.errors import UsageError, did_you_mean
@@ -66,26 +68,44 @@ def reproduce(
     """Measure every claim of a system on every seed; `quick` only shows that it runs, and is never kept.
 
     Returns the record that `out`/NAME.json keeps: `claims` (see `verdict`), their seeds, the modules used and the hash
-    of their source, the machine. It is kept after each seed, and joins the seeds that were measured before on the same
-    source, machine and versions: seeds can be measured one by one, or by several processes.
+    of their source, the machine. It joins the seeds that were measured before on the same source, machine and versions:
+    seeds can be measured one by one, or by several processes. Until all that were asked for are, what was measured is
+    kept beside a record that it cannot be joined to, as NAME.part.json.
     """
     claims, found, record = claims_of(name), {}, {}
     path = None if out is None or quick else out / f"{name}.json"
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)  # fails before the measurements if it cannot be
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path):  # fails before the measurements if nothing can be written there
+            pass
     for seed in seeds:
         found[seed] = []
         for claim in claims:
             watch(f"{claim.id}, seed {seed} (about {claim.seconds:.0f} s)")
             found[seed].append(claim.measure(seed, quick))
-        record = _record(name, found, _read(path) if path is not None else {})
-        if path is not None:
-            write_file(path, (json.dumps(record, indent=1) + "\n").encode())
+        record = _record(name, found, quick) if path is None else _keep(path, name, found, len(found) == len(seeds))
     return record
 
 
-def _record(name: str, found: dict[int, list[Measured]], before: dict[str, Any]) -> dict[str, Any]:
-    """What was found of each seed (claim by claim), joined with what a record says of others, if it may be."""
+def _keep(path: Path, name: str, found: dict[int, list[Measured]], done: bool) -> dict[str, Any]:
+    """Write what was found to the record that it can be joined to, or, until all is found, beside it."""
+    beside = path.with_suffix(".part.json")
+    with _locked(path):
+        before = _read(path)
+        record = _record(name, found, False, _read(beside), before)
+        final = done or _joins(before, record)
+        write_file(path if final else beside, (json.dumps(record, indent=1) + "\n").encode())
+        if final:
+            beside.unlink(missing_ok=True)
+    return record
+
+
+def _locked(path: Path) -> FileLock:
+    return FileLock(path.with_name(f".{path.stem}.lock"))
+
+
+def _record(name: str, found: dict[int, list[Measured]], quick: bool, *before: dict[str, Any]) -> dict[str, Any]:
+    """What was found of each seed (claim by claim), joined with what records say of others, where it may be."""
     import torch
 
     setting = {
@@ -93,12 +113,13 @@ def _record(name: str, found: dict[int, list[Measured]], before: dict[str, Any])
         "versions": {p: metadata.version(p) for p in ("torch", "numpy", "scikit-learn", "scipy")},
     }
     modules = modules_of(name)
-    if _is_current(before) and all(before[key] == value for key, value in setting.items()):
-        found = {**_measured(before), **found}
-        modules = sorted({*modules, *before["modules"]})
+    for one in before:
+        if _joins(one, setting):
+            found = {**_measured(one), **found}
+            modules = sorted({*modules, *one["modules"]})
     seeds = sorted(found)
     return {
-        "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}",
+        "command": f"daedal reproduce {name} --seeds {','.join(map(str, seeds))}" + (" --quick" if quick else ""),
         "claims": [_verdict(claim, seeds, [found[s][i] for s in seeds]) for i, claim in enumerate(claims_of(name))],
         "commit": commit(),
         "source": source_hash(modules),
@@ -106,6 +127,11 @@ def _record(name: str, found: dict[int, list[Measured]], before: dict[str, Any])
         "date": datetime.now(UTC).date().isoformat(),
         **setting,
     }
+
+
+def _joins(record: dict[str, Any], setting: dict[str, Any]) -> bool:
+    """Whether what is measured now may be joined to a record: its source, machine and versions are the same."""
+    return _is_current(record) and all(record[key] == setting[key] for key in ("machine", "versions"))
 
 
 def _measured(record: dict[str, Any]) -> dict[int, list[Measured]]:

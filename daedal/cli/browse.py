@@ -112,7 +112,7 @@ def _configuration(kind: Any, entry: Entry, space: dict[str, Any], config: str |
     """
     if space.get("space") not in entry.spaces:
         return None
-    from daedal.evaluate.sizes import learned_numbers
+    from daedal.nn.sizes import learned_numbers
     from daedal.spaces import from_json
     from daedal.systems.factory import create
     from daedal.systems.weightless import weightless

@@ -22,7 +22,7 @@ UNUSABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
 )
 OUT_OF_MEMORY = (
-    *("can't allocate memory", "out of memory", "Storage size calculation overflowed"),
+    *("can't allocate memory", "not enough memory:", "out of memory", "Storage size calculation overflowed"),
     *("Maximum allowed dimension exceeded", "array is too big", "Overflow when unpacking"),
 )
 
@@ -51,9 +51,12 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return _system_message(error)
     text = " ".join(str(error).split())
+    if isinstance(error, UsageError):
+        return text
     if _is_memory(error):
-        return f"There is not enough memory: {text[:200].rstrip('.')}. Ask for less, or for smaller items or parts."
-    if isinstance(error, UsageError) or _is_told(error):
+        what = f": {text[:200].rstrip('.')}" if text else ""
+        return f"There is not enough memory{what}. Ask for less, or for smaller items or parts."
+    if _is_told(error):
         return text
     if type(error).__module__.startswith("daedal."):
         return text

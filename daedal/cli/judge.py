@@ -13,7 +13,7 @@ from daedal.cli.answer import Answer
 from daedal.cli.flags import load_options
 from daedal.cli.plugin import load_plugin, system_name
 from daedal.declare import PositiveFloat, PositiveInt, Seed, Threads
-from daedal.errors import RunError, UsageError
+from daedal.errors import RunError, UsageError, complaint
 from daedal.systems.catalogue import find
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def evaluate(
     Options:
         n: number of samples; default: the size of the test split, at most 10,000
         seed: what all randomness comes from
-        metrics: names with commas between, such as fd-digits,coverage; default: all that apply
+        metrics: names with commas between, such as fd-digits,coverage or fd-inception=WEIGHTS; default: all that apply
         device: auto, cpu or cuda
         plugin: module or file that holds a system of your own
     """
@@ -73,9 +73,9 @@ def _data_of(run: str, source: str | None, reading: dict[str, Any]) -> Data:
         raise UsageError(f"{run} does not say what data it was trained on; name a source after it.")
     try:
         return load_data(**{**recorded, **load_options(reading)})
-    except FileNotFoundError:
-        moved = f"{run} was trained on '{recorded['source']}', which is there no more"
-        raise UsageError(f"{moved}; put it back, or name a source after the run.") from None
+    except FileNotFoundError as error:
+        moved = f"The data that {run} was trained on is not as it was ({complaint(error)})"
+        raise UsageError(f"{moved}; put that right, or name a source after the run.") from None
 
 
 def _words(text: str | None) -> list[str] | None:

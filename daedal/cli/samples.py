@@ -107,7 +107,7 @@ def write(x: Tensor, space: Space, target: Path) -> list[Path]:
 
 def _write_folder(x: Tensor, space: Space, folder: Path) -> list[Path]:
     """One file each, in a folder that is new; in one that there is, beside what it holds."""
-    building = build_beside(folder)
+    building = build_beside(folder / "samples" if folder.exists() else folder)  # files are moved within one disk
     try:
         with naming(folder):
             names = [file.name for file in _write_each(x, space, building)]

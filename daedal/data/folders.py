@@ -130,10 +130,12 @@ def list_folder(root: Path) -> Listing:
 def check_apart(out: Path, source: Mapping[str, Any]) -> None:
     """Raise UsageError where pictures that are written to `out` would be read as images of a `Data.source`.
 
-    Within a run they would not.
+    Within a run they would not, nor where a name begins with a dot.
     """
     root, place = Path(str(source.get("source"))), Path(os.path.realpath(out))
     if not root.is_absolute() or not root.is_dir() or not place.is_relative_to(root):
+        return
+    if any(is_hidden(part) for part in place.relative_to(root).parts):
         return
     between = (folder for folder in place.parents if folder != root and folder.is_relative_to(root))
     if not any(is_run(os.listdir(folder)) for folder in between if folder.is_dir()):

@@ -20,7 +20,7 @@ from typing import Any
 
 from daedal.data.base import Data, Unpaired, check_loaded, is_endless
 from daedal.data.shares import cores
-from daedal.declare import Threads
+from daedal.declare import MOST_THREADS, Threads
 from daedal.errors import Interrupted, RunError, UsageError
 from daedal.evaluate import progress
 from daedal.evaluate.columns import in_order
@@ -117,7 +117,7 @@ def _threads() -> int:
     """As many as OMP_NUM_THREADS says, the first of a list for nested teams; else as there are cores."""
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     wanted = int(first) if first.isdecimal() else 0
-    return wanted if 1 <= wanted <= 1024 else cores()
+    return wanted if 1 <= wanted <= MOST_THREADS else min(cores(), MOST_THREADS)
 
 
 def make_folder(out: str | Path | None, data: Data, overwrite: bool) -> Path:

@@ -19,8 +19,8 @@ from daedal.evaluate.kernel import kernel_distance
 from daedal.evaluate.likelihood import bits_per_dim, likelihood_kind
 from daedal.evaluate.measure import Material, Measure
 from daedal.evaluate.neighbours import BALL_K, Overlap, overlap
-from daedal.evaluate.sizes import learned_numbers
 from daedal.evaluate.trial import Trial
+from daedal.nn.sizes import learned_numbers
 from daedal.play.seeds import address
 from daedal.spaces import Images, Labels, Vectors
 

@@ -19,14 +19,14 @@ def compile_modules(system: System) -> list[str]:
     """Compile the submodules that the system's `compiles` names. Raises UsageError where there is nothing to do."""
     names = [name for name in system.compiles if getattr(system, name, None) is not None]
     for name in names:
-        module = system.get_submodule(name)
-        if type(module).forward in (nn.Sequential.forward, nn.Module.forward):
+        if type(system.get_submodule(name)).forward in (nn.Sequential.forward, nn.Module.forward):
             raise UsageError(f"'{name}' of '{system.name}' has no forward of its own; compiling it would do nothing.")
-        module.compile(backend=_counted)
     if not names:
         raise UsageError(f"'{system.name}' has nothing that --compile would speed up; leave the flag out.")
     if BACKEND == "inductor" and system.device.type == "cpu":
         _check_compiler()
+    for name in names:
+        system.get_submodule(name).compile(backend=_counted)
     return names
 
 

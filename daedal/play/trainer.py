@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from daedal.declare import MOST_THREADS
 from daedal.errors import FULL, Interrupted, RunError, TrainingError, UsageError
 from daedal.places import naming
 from daedal.play import average, checkpoint
@@ -253,7 +254,8 @@ class Trainer:
         self.ranks.wait()
 
     def _write_settings(self, folder: RunFolder, stages: Sequence[Stage]) -> None:
-        settings = replace(self.settings, threads=torch.get_num_threads(), batch_size=self.batch_size)
+        threads = min(torch.get_num_threads(), MOST_THREADS)
+        settings = replace(self.settings, threads=threads, batch_size=self.batch_size)
         folder.write_settings(
             {
                 "settings": asdict(settings),

@@ -9,6 +9,7 @@ from typing import Any
 
 from daedal.data.base import Data, how_many
 from daedal.data.names import printable
+from daedal.nn.sizes import learned_numbers
 from daedal.places import write_file
 from daedal.play.settings import Run
 from daedal.spaces import Space
@@ -36,7 +37,7 @@ def card(run: Run, data: Data) -> str:
         "Given": ", ".join(f"`{_as_code(field)}`, {_as_text(space)}" for field, space in system.given.items())
         or "nothing",
         "Can": ", ".join(entry.capabilities),
-        "Parameters": f"{sum(p.numel() for p in system.parameters()):,}",
+        "Parameters": f"{learned_numbers(system):,}",
         "Training": f"{run.step} of {run.steps} steps in {run.seconds:.0f} s",
         "Last losses": _losses(run.history),
         "Data fingerprint": f"`{data.fingerprint}`",

@@ -21,6 +21,7 @@ import torch
 from daedal.data.base import Data, Unpaired, check_loaded
 from daedal.declare import Recipe
 from daedal.errors import UsageError, did_you_mean
+from daedal.nn.sizes import learned_numbers
 from daedal.options import check_options, check_seed
 from daedal.play.system import System
 from daedal.spaces import Space
@@ -76,15 +77,13 @@ def parameter_count(
 ) -> tuple[int, dict[str, Any], Recipe]:
     """How many numbers a system over x learns, its options as resolved, and its recipe; built without memory.
 
-    They are its parameters, or where it has none (fitted in closed form) its buffers. `kind` is the class, for one
-    that is not Daedal's own.
+    `kind` is the class, for one that is not Daedal's own.
     """
     made_of = kind or resolve(entry.name)[1]
     with weightless():
         system = made_of(x, {}, **check_options(entry.options, _defaults(entry, config), entry.class_name))
-    learned = list(system.parameters()) or [b for b in system.buffers() if b.is_floating_point()]
     recipe = entry.paper.recipe if config else system.recipe
-    return sum(tensor.numel() for tensor in learned), system.options, recipe
+    return learned_numbers(system), system.options, recipe
 
 
 def _defaults(entry: Entry, config: str | None) -> dict[str, Any]:

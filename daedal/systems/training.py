@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from daedal.capabilities import Samples
 from daedal.data.base import Data, Unpaired, check_loaded
 from daedal.data.grid import show
-from daedal.errors import RunError, UsageError, complaint
+from daedal.errors import FULL, FullError, RunError, UsageError, complaint
 from daedal.play.folder import read_settings
 from daedal.play.ranks import Ranks
 from daedal.play.settings import Hooks, Run, Settings
@@ -94,7 +94,11 @@ def resume(
         )
     try:
         data = load_data(**source)
+    except FullError:
+        raise
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise RunError(
             f"{path} cannot go on: its data is not as it was ({complaint(error)}); put that right, or go on in Python "
             f"with the same data from elsewhere: train('{made.name}', load_data(...), out='{path}', resume=True)."

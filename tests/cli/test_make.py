@@ -5,13 +5,16 @@ import math
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from daedal.cli.make import _length
 from daedal.evaluate.measure import Measure, Measures
+from daedal.play import compiling
 from daedal.spaces import Images, Labels, Vectors
 from daedal.systems.factory import create, load, save
 
@@ -56,6 +59,33 @@ def test_flags_of_training_reach_the_run(daedal, tmp_path):
     assert kept["settings"]["batch_size"] == 16
     assert kept["source"]["n"] == 60
     assert json.loads((tmp_path / "run" / "system.json").read_text())["roles"] == {"x": "x", "given": ["label"]}
+
+
+def test_compile_runs_graphs(daedal, monkeypatch):
+    torch._dynamo.reset()
+    monkeypatch.setattr(compiling, "BACKEND", "eager")
+    before = compiling.graphs_run()
+    assert daedal("train", "vae", "digits", "--limit", 60, "--steps", 2, *TINY).status == 0
+    assert compiling.graphs_run() == before
+    assert daedal("train", "vae", "digits", "--limit", 60, "--steps", 2, *TINY, "--compile").status == 0
+    assert compiling.graphs_run() > before
+
+
+def test_a_budget_in_seconds_becomes_steps(daedal, tmp_path):
+    answer = daedal("train", "vae", "digits", "--limit", 60, "--seconds", 0.2, *TINY, "--out", "run", "--json")
+    assert answer.status == 0
+    kept = json.loads((tmp_path / "run" / "training" / "run.json").read_text())
+    assert (kept["settings"]["seconds"], kept["settings"]["steps"]) == (0.2, None)
+    assert kept["stage_steps"] == [answer.json["steps"]]
+
+
+@pytest.mark.parametrize(("seconds", "early"), [(None, False), (2.0, False), (100.0, True)])
+def test_a_run_that_its_recipe_ends_says_so(seconds, early):
+    recipe = SimpleNamespace(epochs=5)
+    ended = SimpleNamespace(step=10, seconds=2.0, epochs=5.0, system=SimpleNamespace(recipe=recipe))
+    said = _length(cast(Any, ended), seconds)
+    assert said.startswith("10 steps in 2.0 s")
+    assert ("its recipe ends here" in said) is early
 
 
 def test_flags_without_effect_are_said(daedal):
@@ -199,18 +229,22 @@ def test_a_folder_gets_one_file_each(daedal, run):
 def test_a_folder_of_samples_is_whole_or_not_there(daedal, run, monkeypatch):
     def stop_at_the_third(image):
         drawn.append(image)
+        places.update(path.parent for path in Path().resolve().rglob(".*.building-*"))
         if len(drawn) % 3 == 0:
             raise KeyboardInterrupt
         return b"png"
 
-    drawn = []
+    drawn, places = [], set()
     monkeypatch.setattr("daedal.cli.samples._png", stop_at_the_third)
     typed = ["sample", run, "--given", "label=2", "--n", 5, "--out", "many"]
     assert daedal(*typed).status == 130
     assert os.listdir() == []
     os.mkdir("many")
     Path("many/0.png").write_text("mine")
+    assert places == {Path().resolve()}
+    places.clear()
     assert daedal(*typed, "--overwrite").status == 130
+    assert places == {Path("many").resolve()}  # "many" may be another disk, where files cannot be moved to
     assert (os.listdir(), os.listdir("many"), Path("many/0.png").read_text()) == (["many"], ["0.png"], "mine")
 
 
@@ -327,6 +361,21 @@ def test_bad_items_are_listed_and_are_status_2_unless_skipped(daedal, tmp_path):
 # -- evaluate, doctor, compare, reproduce
 
 
+def test_the_seed_of_an_evaluation_is_what_samples_are_drawn_from(daedal, run):
+    def kid(seed):
+        typed = ["--n", 20, "--metrics", "kid-digits", "--seed", seed, "--json"]
+        return daedal("evaluate", run, "digits", *typed).json["metrics"]["kid-digits"]["value"]
+
+    assert kid(1) == kid(1)
+    assert kid(1) != kid(2)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "sample"])
+def test_a_device_that_is_none_is_refused(daedal, run, command):
+    answer = daedal(command, run, "--device", "abacus")
+    assert (answer.status, answer.err) == (2, "daedal: 'device' must be auto, cpu or cuda; got 'abacus'.\n")
+
+
 def test_evaluation_has_the_keys_that_programs_read(daedal, run):
     answer = daedal("evaluate", run, "digits", "--metrics", "bits-per-dim,parameters", "--json")
     assert answer.status == 0, answer.err
@@ -386,7 +435,8 @@ def test_the_reports_command_says_all_that_changes_the_numbers(daedal, monkeypat
         "daedal.evaluate.compare.compare", lambda names, data, **options: asked.update(options) or comparison("ok")
     )
     typed = ["--systems", "gmm", "--seconds", "20", "--seed", "3", "--x", "label", "--device", "cpu", "--threads", "1"]
-    assert daedal("compare", "digits", *typed, "--mirror").status == 0
+    assert daedal("compare", "digits", *typed, "--mirror", "--out", "there", "--overwrite").status == 0
+    assert (asked["seed"], asked["out"], asked["overwrite"]) == (3, "there", True)
     assert asked["command"] == " ".join(["daedal", "compare", "digits", *typed, "--mirror"])
     assert (asked["x"], asked["device"], asked["threads"]) == ("label", "cpu", 1)
 
@@ -434,6 +484,22 @@ def test_a_claim_that_does_not_hold_is_status_1(daedal, monkeypatch, holds, quic
     assert answer.status == status
     assert answer.json["claims"][0].keys() >= {"id", "holds", "difference", "bar", "se", "seeds"}
     assert "it is so" in daedal("reproduce", "vae").out
+
+
+@pytest.mark.parametrize(
+    ("typed", "seeds", "quick", "out"),
+    [([], [0, 1, 2], False, "results"), (["--seeds", "4,2", "--quick", "--out", "here"], [4, 2], True, "here")],
+)
+def test_flags_of_reproduce_reach_the_measurement(daedal, monkeypatch, typed, seeds, quick, out):
+    asked = []
+
+    def reproduce(name, seeds, *, quick, out, watch):
+        asked.append((name, seeds, quick, out))
+        return {"claims": []}
+
+    monkeypatch.setattr("daedal.claims.reproduce.reproduce", reproduce)
+    assert daedal("reproduce", "vae", *typed).status == 0
+    assert asked == [("vae", seeds, quick, Path(out))]
 
 
 def test_stale_claims_are_listed(daedal, monkeypatch):

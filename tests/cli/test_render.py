@@ -57,7 +57,10 @@ WRONG = {
     "render blobs --out out --set skin=1:2": "'skin' of blobs must be 3 numbers with ':' between, each in [0, 1]",
     "render blobs --out out --set hat": "'hat' sets nothing; write a factor and its value, such as 'width=...'.",
     "render blobs --out out --set width=0.8..0.6": "'width=0.8..0.6' must count upwards; write width=0.6..0.8.",
-    "render blobs --out out --set skin=.1:.5:.9..1:.4:1": "'skin=.1:.5:.9..1:.4:1' must count upwards",
+    "render blobs --out out --set skin=.1:.5:.9..1:.4:1": "'skin=.1:.5:.9..1:.4:1' must count upwards; "
+    "write skin=0.1:0.4:0.9..1:0.5:1.",
+    "render blobs --out out --set skin=.5..1:.4:1": "'skin=.5..1:.4:1' must count upwards; "
+    "write skin=0.5:0.4:0.5..1:0.5:1.",
     "render blobs --out out --set=": "'set' of render is empty; give it a value, or leave out --set.",
     "render blobs --out=": "'out' of render is empty; give it a value, or leave out --out.",
     "render blobs --out out --test 3": "--layout images has no test split, which --test is for; leave it out.",

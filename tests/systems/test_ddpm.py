@@ -239,6 +239,24 @@ def test_it_learns_what_it_is_given():
     assert wrong.mean() < bound.mean() - 1
 
 
+@pytest.mark.parametrize(
+    ("space", "one", "other"),
+    [
+        (Labels(3), torch.tensor([0]), torch.tensor([2])),
+        (Labels(3, (4, 4)), torch.zeros(1, 4, 4, dtype=torch.long), torch.ones(1, 4, 4, dtype=torch.long)),
+        (Vectors(2), torch.zeros(1, 2), torch.ones(1, 2)),
+        (Images(1, 8, 8), torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("x", [Images(1, 4, 4), Vectors(3)], ids=str)
+def test_whatever_is_given_reaches_the_network(x, space, one, other):
+    system = shaken(small(x, {"y": space}))
+    x_t, t = torch.randn(1, *x.shape), torch.tensor([3])
+    first, second = (system.predict_noise(x_t, t, system.prepare_given({"y": value}, 1)) for value in (one, other))
+    assert not torch.allclose(first, second, atol=1e-5)
+
+
 def test_an_image_that_is_given_reaches_each_pixel_through_planes():
     system = shaken(small(Images(1, 8, 8), {"image": Images(3, 16, 16)}))
     given = torch.zeros(1, 3, 16, 16)

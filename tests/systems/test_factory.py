@@ -125,6 +125,15 @@ def test_parameters_are_counted_without_making_them(name):
 
 
 @pytest.mark.parametrize("name", list(catalogue.entries()))
+def test_every_system_of_images_serves_small_grey_ones_and_large_coloured_ones(name):
+    entry = catalogue.find(name)
+    if Images not in resolve(name)[1].accepts:
+        return
+    small, large = (parameter_count(entry, space)[0] for space in (Images(1, 8, 8, 17), Images(3, 64, 64)))
+    assert 0 < small < large < 50_000_000
+
+
+@pytest.mark.parametrize("name", list(catalogue.entries()))
 def test_every_papers_configuration_can_be_counted(name):
     from daedal.spaces import from_json
 

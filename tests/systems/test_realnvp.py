@@ -8,6 +8,7 @@ import torch
 from scipy.stats import chisquare
 from torch.distributions import MultivariateNormal, Normal
 
+from daedal.evaluate.likelihood import bits_per_dim
 from daedal.nn.bijections import Elementwise, FlowBatchNorm, Logit, Squeeze
 from daedal.nn.coupling import (
     AffineCoupling,
@@ -265,6 +266,36 @@ def test_batch_norm_normalises_the_batch_and_remembers_it():
     torch.testing.assert_close(log_det[0], -0.5 * 16 * (variance + 1e-4).log().sum())
     torch.testing.assert_close(norm.mean, 0.1 * x.mean((0, 2, 3)))
     torch.testing.assert_close(norm.variance, 0.9 + 0.1 * variance)
+
+
+def test_batch_norms_volume_change_is_that_of_the_batchs_moments():
+    """In training the moments count as constants (the paper, section 3.7): the volume of the affine map they make."""
+    x = 3 + 2 * torch.randn(50, 2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y, log_det = FlowBatchNorm(2).double().train()(x)
+    frozen = FlowBatchNorm(2).double().eval()
+    frozen.mean, frozen.variance = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    again, _ = frozen(x)
+    torch.testing.assert_close(y, again)
+    torch.testing.assert_close(log_det[0], slogdet(lambda v: frozen(v)[0], x[0]))
+    step = 1e-6  # a small cube of side `step` at x[0] has the volume step^32 exp(log-det) after it
+    sides = torch.stack(
+        [(frozen(x[:1] + step * d.reshape(1, 2, 4, 4))[0] - again[:1]).flatten() for d in torch.eye(32)]
+    )
+    torch.testing.assert_close(torch.linalg.slogdet(sides / step)[1], log_det[0], rtol=1e-6, atol=1e-6)
+
+
+def test_bits_of_binary_data_are_at_least_its_entropy():
+    """Catalogue D3 (vii): dequantised coin tosses cost no less than they tell, however well the flow is trained."""
+    p, shape = 0.2, (2000, 1, 4, 4)
+    tosses = (np.random.default_rng(0).random(shape) < p).astype(np.uint8)
+    data = data_of("tosses", {"x": (tosses, Images(1, 4, 4, 2))})
+    system = Trainer(small(Images(1, 4, 4, 2)), data, Settings(steps=150, batch_size=128)).run().system
+    x = data.test.gather(range(500))["x"]
+    with torch.no_grad():
+        bits = bits_per_dim(system, x, {}, torch.Generator().manual_seed(0), torch.Generator())
+    share = ((x + 1) / 2).mean().item()
+    entropy = -(share * math.log2(p) + (1 - share) * math.log2(1 - p))  # of the true model, on these tosses
+    assert entropy < bits.mean() < 1.2  # 1 for a model that has learned nothing but the range
 
 
 def test_batch_norm_trains_and_then_inverts():

@@ -72,7 +72,8 @@ def _setting(world: World, factor: Factor, text: str) -> Setting:
             f"or a range such as {factor.low:g}..{factor.high:g}; got '{text}'."
         )
     if any(first > last for first, last in zip(ends[0], ends[-1], strict=True)):  # type: ignore[arg-type]
-        raise UsageError(f"'{factor.name}={text}' must count upwards; write {factor.name}={high}..{low}.")
+        upwards = [":".join(f"{end(pair):g}" for pair in zip(*ends, strict=True)) for end in (min, max)]  # type: ignore[arg-type]
+        raise UsageError(f"'{factor.name}={text}' must count upwards; write {factor.name}={'..'.join(upwards)}.")
     return Setting(factor, ends[0], ends[-1])  # type: ignore[arg-type]
 
 
