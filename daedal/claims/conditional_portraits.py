@@ -1,11 +1,10 @@
 """Conditioning on classes and on a vector: portraits drawn as asked, as the world's oracle reads them.
 
-A VAE with a code of 4 numbers, so that most of a picture has to come from what is given: with its default code it knew
-after as long little of what was asked for (R2 below 0, styles right in 0.38 of pictures at 64 x 64, seed 0): the code
-holds all of it, and the prior is not yet where the codes are. Portraits are of 32 x 32 pixels, doubled for the
-oracle of 64, which has been trained on pictures of lower resolution too. A style of hair is judged only where the
-oracle sees enough hair to tell one: how long it is was not asked for. Training is for a number of steps, so that the
-claim is the same on a slower machine.
+A VAE with a code of 4 numbers, so that most of a picture has to come from what is given: with its default code,
+trained as long, the code holds nearly all of it, and the prior is not yet where the codes are. Portraits are of 32 x
+32 pixels, doubled for the oracle of 64, which has been trained on pictures of lower resolution too. A style of hair
+is judged only where the oracle sees enough hair to tell one: how long it is was not asked for. Training is for a
+number of steps, so that the claim is the same on a slower machine.
 """
 
 from __future__ import annotations
