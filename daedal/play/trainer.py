@@ -335,14 +335,12 @@ class Trainer:
             raise TrainingError(f"--compile made no graph of '{self.system.name}'; leave the flag out.")
         self.compiled = None
 
-    # -- averages
+    # -- keeping
 
     def _averages(self, table: Table) -> dict[str, Tensor]:
         """The averaged parameters by name."""
         averages = table.averages()
         return {name: averages[id(p)] for name, p in self.system.named_parameters() if id(p) in averages}
-
-    # -- writing
 
     def _log(self, stages: Sequence[Stage], place: Place, table: Table) -> None:
         means, scalars = self.ledger.flush(), self.system.progress_scalars()
