@@ -12,6 +12,8 @@ import io
 import logging
 import statistics
 import tempfile
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,31 +25,32 @@ from daedal.play.settings import Settings
 from daedal.play.trainer import LOG_POINTS, Trainer
 from daedal.systems.autoencoders.vae import VAE
 
-BATCH, STEPS, LATENT, HIDDEN = 128, 1000, 16, (256, 256)
+BATCH, STEPS, LATENT = 128, 1000, 16
+SIZES = {"128-128": 128, "256-256": 256}  # what `daedal train vae digits` has, and the catalogue's
 CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, STEPS // LOG_POINTS
 DATA = daedal.load_data("digits")
 
 
-def vae(plain: bool = False) -> VAE:
+def vae(width: int, plain: bool = False) -> VAE:
     average, clip = (None, None) if plain else (Average(DECAY), CLIP)
-    system = daedal.create("vae", DATA, latent=LATENT, hidden=HIDDEN, dropout=0.0, activation="relu")
+    system = daedal.create("vae", DATA, latent=LATENT, hidden=(width, width), dropout=0.0, activation="relu")
     system.players = lambda: {  # type: ignore[method-assign]
         "model": Player(system.parameters(), rate=Rate(RATE, cosine()), average=average, clip=clip)
     }
     return system
 
 
-def with_engine() -> None:
-    Trainer(vae(), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
+def with_engine(width: int) -> None:
+    Trainer(vae(width), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
 
 
-def with_engine_plain() -> None:
-    Trainer(vae(plain=True), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
+def with_engine_plain(width: int) -> None:
+    Trainer(vae(width, plain=True), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
 
 
-def bare_loop() -> None:
+def bare_loop(width: int) -> None:
     """The same training by hand."""
-    system = vae()
+    system = vae(width)
     x = DATA.train.gather(range(len(DATA.train)), ("x",))["x"]
     parameters = list(system.parameters())
     averages = [p.detach().clone() for p in parameters]
@@ -77,13 +80,13 @@ def bare_loop() -> None:
 
 
 class _Encoder(nn.Module):
-    def __init__(self):
+    def __init__(self, width: int):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU())
-        self.mean, self.log_variance = nn.Linear(256, LATENT), nn.Linear(256, LATENT)
+        self.body = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        self.mean, self.log_variance = nn.Linear(width, LATENT), nn.Linear(width, LATENT)
 
 
-def pythae_trainer():
+def pythae_trainer(width: int):
     """pythae's VAE of the same layers and loss, and the work of training it for as many steps; evaluation is off."""
     from pythae import models
     from pythae.data.datasets import BaseDataset
@@ -94,7 +97,7 @@ def pythae_trainer():
     class Encoder(BaseEncoder, _Encoder):
         def __init__(self):
             BaseEncoder.__init__(self)
-            _Encoder.__init__(self)
+            _Encoder.__init__(self, width)
 
         def forward(self, x):
             hidden = self.body(x.flatten(1))
@@ -104,7 +107,12 @@ def pythae_trainer():
         def __init__(self):
             super().__init__()
             self.body = nn.Sequential(
-                nn.Linear(LATENT, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 64), nn.Sigmoid()
+                nn.Linear(LATENT, width),
+                nn.ReLU(),
+                nn.Linear(width, width),
+                nn.ReLU(),
+                nn.Linear(width, 64),
+                nn.Sigmoid(),
             )
 
         def forward(self, z):
@@ -132,29 +140,35 @@ def pythae_trainer():
     return work
 
 
-def main() -> None:
-    torch.set_num_threads(2)
-    product, peer = matrix_product(), pythae_trainer()
-    ways = {"engine": with_engine, "engine-plain": with_engine_plain, "bare": bare_loop, "pythae": peer}
+def measure(width: int) -> dict[str, Any]:
+    """One size of network."""
+    product, peer = matrix_product(), pythae_trainer(width)
+    ours = {"engine": with_engine, "engine-plain": with_engine_plain, "bare": bare_loop}
+    ways: dict[str, Any] = {**{name: partial(way, width) for name, way in ours.items()}, "pythae": peer}
     times = interleave({**ways, "product": product}, blocks=15)
-    rates = {**dict.fromkeys(ways, STEPS * BATCH), "pythae": peer.samples}
-    per_second = {name: n / statistics.median(times[name]) for name, n in rates.items()}
+    samples = {**dict.fromkeys(ours, STEPS * BATCH), "pythae": peer.samples}
+    per_second = {name: n / statistics.median(times[name]) for name, n in samples.items()}
     speed = gflops(times["product"], product)
-    more = rates["engine"] / rates["pythae"]  # samples in a block
-    publish(
-        "engine",
-        {
-            "bars": {
-                "overhead over the bare loop": bar(ratio(times, "engine", "bare") - 1, at_most=0.05),
-                "samples per second over pythae": bar(more * ratio(times, "pythae", "engine"), at_least=1.5),
-            },
-            "plain_samples_per_second_over_pythae": more * ratio(times, "pythae", "engine-plain"),
-            "samples_per_second": per_second,
-            "scaled_samples_per_second": {k: v * REFERENCE_GFLOPS / speed for k, v in per_second.items()},
-            "gflops": speed,
-            "seconds": times,
-        },
-    )
+    over = {name: samples[name] / samples["pythae"] * ratio(times, "pythae", name) for name in ours}
+    return {
+        "overhead": ratio(times, "engine", "bare") - 1,
+        "over_pythae": over,
+        "samples_per_second": per_second,
+        "scaled_samples_per_second": {k: v * REFERENCE_GFLOPS / speed for k, v in per_second.items()},
+        "gflops": speed,
+        "seconds": times,
+    }
+
+
+def main() -> None:
+    """Measure and publish."""
+    torch.set_num_threads(2)
+    cases = {name: measure(width) for name, width in SIZES.items()}
+    bars = {}
+    for name, case in cases.items():
+        bars[f"overhead over the bare loop, {name}"] = bar(case["overhead"], at_most=0.05)
+        bars[f"samples per second over pythae, {name}"] = bar(case["over_pythae"]["engine"], at_least=1.5)
+    publish("engine", {"bars": bars, "cases": cases})
 
 
 if __name__ == "__main__":
