@@ -13,7 +13,7 @@ import logging
 import statistics
 import tempfile
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -25,32 +25,46 @@ from daedal.play.settings import Settings
 from daedal.play.trainer import LOG_POINTS, Trainer
 from daedal.systems.autoencoders.vae import VAE
 
+
+class Model(NamedTuple):
+    """The perceptrons of a VAE: width of both hidden layers, their activation, the decoder's dropout."""
+
+    width: int
+    activation: str
+    dropout: float
+
+
+# What `daedal train vae digits` trains, and a wider one, of which more of a step is matrix products.
+MODELS = {"default": Model(128, "silu", 0.1), "256-256": Model(256, "relu", 0.0)}
+ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU}
 BATCH, STEPS, LATENT = 128, 1000, 16
-SIZES = {"128-128": 128, "256-256": 256}  # what `daedal train vae digits` has, and the catalogue's
 CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, STEPS // LOG_POINTS
 DATA = daedal.load_data("digits")
 
 
-def vae(width: int, plain: bool = False) -> VAE:
+def vae(model: Model, plain: bool = False) -> VAE:
     average, clip = (None, None) if plain else (Average(DECAY), CLIP)
-    system = daedal.create("vae", DATA, latent=LATENT, hidden=(width, width), dropout=0.0, activation="relu")
+    hidden = (model.width, model.width)
+    system = daedal.create(
+        "vae", DATA, latent=LATENT, hidden=hidden, dropout=model.dropout, activation=model.activation
+    )
     system.players = lambda: {  # type: ignore[method-assign]
         "model": Player(system.parameters(), rate=Rate(RATE, cosine()), average=average, clip=clip)
     }
     return system
 
 
-def with_engine(width: int) -> None:
-    Trainer(vae(width), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
+def with_engine(model: Model) -> None:
+    Trainer(vae(model), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
 
 
-def with_engine_plain(width: int) -> None:
-    Trainer(vae(width, plain=True), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
+def with_engine_plain(model: Model) -> None:
+    Trainer(vae(model, plain=True), DATA, Settings(steps=STEPS, batch_size=BATCH, tensorboard=False)).run()
 
 
-def bare_loop(width: int) -> None:
+def bare_loop(model: Model) -> None:
     """The same training by hand."""
-    system = vae(width)
+    system = vae(model)
     x = DATA.train.gather(range(len(DATA.train)), ("x",))["x"]
     parameters = list(system.parameters())
     averages = [p.detach().clone() for p in parameters]
@@ -80,13 +94,21 @@ def bare_loop(width: int) -> None:
 
 
 class _Encoder(nn.Module):
-    def __init__(self, width: int):
+    def __init__(self, model: Model):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
-        self.mean, self.log_variance = nn.Linear(width, LATENT), nn.Linear(width, LATENT)
+        self.body = nn.Sequential(*_hidden(64, model, dropout=0.0))
+        self.mean, self.log_variance = nn.Linear(model.width, LATENT), nn.Linear(model.width, LATENT)
 
 
-def pythae_trainer(width: int):
+def _hidden(inputs: int, model: Model, dropout: float) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for size in (inputs, model.width):
+        layers += [nn.Linear(size, model.width), ACTIVATIONS[model.activation]()]
+        layers += [nn.Dropout(dropout)] if dropout else []
+    return layers
+
+
+def pythae_trainer(model: Model):
     """pythae's VAE of the same layers and loss, and the work of training it for as many steps; evaluation is off."""
     from pythae import models
     from pythae.data.datasets import BaseDataset
@@ -97,7 +119,7 @@ def pythae_trainer(width: int):
     class Encoder(BaseEncoder, _Encoder):
         def __init__(self):
             BaseEncoder.__init__(self)
-            _Encoder.__init__(self, width)
+            _Encoder.__init__(self, model)
 
         def forward(self, x):
             hidden = self.body(x.flatten(1))
@@ -106,14 +128,7 @@ def pythae_trainer(width: int):
     class Decoder(BaseDecoder):
         def __init__(self):
             super().__init__()
-            self.body = nn.Sequential(
-                nn.Linear(LATENT, width),
-                nn.ReLU(),
-                nn.Linear(width, width),
-                nn.ReLU(),
-                nn.Linear(width, 64),
-                nn.Sigmoid(),
-            )
+            self.body = nn.Sequential(*_hidden(LATENT, model, model.dropout), nn.Linear(model.width, 64), nn.Sigmoid())
 
         def forward(self, z):
             return ModelOutput(reconstruction=self.body(z).unflatten(1, (1, 8, 8)))
@@ -123,7 +138,7 @@ def pythae_trainer(width: int):
     logging.disable(logging.WARNING)
 
     def work() -> None:
-        model = models.VAE(
+        network = models.VAE(
             models.VAEConfig(input_dim=(1, 8, 8), latent_dim=LATENT, reconstruction_loss="bce"), Encoder(), Decoder()
         )
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
@@ -132,7 +147,7 @@ def pythae_trainer(width: int):
                 learning_rate=RATE, no_cuda=True,
             )  # fmt: skip
             trainer = BaseTrainer(
-                model=model, train_dataset=BaseDataset(x, torch.zeros(len(x))), training_config=config
+                model=network, train_dataset=BaseDataset(x, torch.zeros(len(x))), training_config=config
             )
             trainer.train()
 
@@ -140,11 +155,11 @@ def pythae_trainer(width: int):
     return work
 
 
-def measure(width: int) -> dict[str, Any]:
-    """One size of network."""
-    product, peer = matrix_product(), pythae_trainer(width)
+def measure(model: Model) -> dict[str, Any]:
+    """One model."""
+    product, peer = matrix_product(), pythae_trainer(model)
     ours = {"engine": with_engine, "engine-plain": with_engine_plain, "bare": bare_loop}
-    ways: dict[str, Any] = {**{name: partial(way, width) for name, way in ours.items()}, "pythae": peer}
+    ways: dict[str, Any] = {**{name: partial(way, model) for name, way in ours.items()}, "pythae": peer}
     times = interleave({**ways, "product": product}, blocks=15)
     samples = {**dict.fromkeys(ours, STEPS * BATCH), "pythae": peer.samples}
     per_second = {name: n / statistics.median(times[name]) for name, n in samples.items()}
@@ -163,7 +178,7 @@ def measure(width: int) -> dict[str, Any]:
 def main() -> None:
     """Measure and publish."""
     torch.set_num_threads(2)
-    cases = {name: measure(width) for name, width in SIZES.items()}
+    cases = {name: measure(model) for name, model in MODELS.items()}
     bars = {}
     for name, case in cases.items():
         bars[f"overhead over the bare loop, {name}"] = bar(case["overhead"], at_most=0.05)

@@ -9,7 +9,7 @@ from daedal.claims.claim import Claim, Measured
 from daedal.claims.setting import QUICK, digits
 from daedal.evaluate.compare import compare
 
-SECONDS = 150.0  # a system, so a seed takes a quarter of an hour; in 90 ddpm and pixelcnn were at .90 to .93, by luck
+SECONDS = 150.0  # a system, at most: within it all but ddpm reach the epochs that their recipes end at
 SYSTEMS = ("vae", "pixelcnn", "realnvp", "gan", "wgan-gp", "ddpm")
 
 

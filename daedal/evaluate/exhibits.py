@@ -6,7 +6,7 @@
 | `samples` | as evaluated | (k, *x) |
 | `nearest` | the training item nearest to each sample | (k, *x) |
 | `inputs`, `rebuilt` | test items and what their codes give back | (r, *x) |
-| `ways` | rows of items between two test items | (w, steps, *x) |
+| `ways` | rows of items between two test items, or two samples where there is no encoder | (w, steps, *x) |
 """
 
 from __future__ import annotations
