@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daedal.nn.bijections import NOTHING, Bijection, Context
+from daedal.nn.dropout import Dropout
 from daedal.nn.init import zero
 
 
@@ -115,7 +116,7 @@ class _Block(nn.Module):
     def __init__(self, width: int, dropout: float, vector: int):
         super().__init__()
         self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.given = nn.Linear(vector, width) if vector else None
 
     def forward(self, h: Tensor, vector: Tensor | None) -> Tensor:
@@ -132,7 +133,7 @@ class VectorConditioner(Conditioner):
         super().__init__()
         sizes = [dim + vector, *hidden]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.dropout, self.last = nn.Dropout(dropout), zero(nn.Linear(sizes[-1], 2 * dim))
+        self.dropout, self.last = Dropout(dropout), zero(nn.Linear(sizes[-1], 2 * dim))
 
     def forward(self, kept: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         """The vector that is given stands beside the part that is kept."""

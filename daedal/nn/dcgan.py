@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from daedal.nn.condition import Condition
 from daedal.nn.conv import ConvDecoder, ConvEncoder, Norm, count_halvings
+from daedal.nn.dropout import Dropout
 from daedal.nn.mlp import MLP
 from daedal.spaces import Images, Space
 
@@ -143,7 +144,7 @@ class ImageDiscriminator(nn.Module):
         self.encoder = ConvEncoder(channels, size, widths, norm=norm, activation="leaky-relu", flat=min(size) == 1)
         last = self.encoder.out_channels
         self.join = nn.Sequential(nn.Conv2d(last + CONDITION, last, 1), nn.LeakyReLU(0.2)) if given else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(self.encoder.out_dim, 1)
         self.layout = _layout(size)
         if norm == "batch":

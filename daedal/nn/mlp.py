@@ -14,6 +14,8 @@ from typing import Literal
 
 from torch import nn
 
+from daedal.nn.dropout import Dropout
+
 Activation = Literal["silu", "relu", "tanh", "leaky-relu"]
 
 
@@ -39,6 +41,6 @@ class MLP(nn.Sequential):
         layers: list[nn.Module] = []
         for width in hidden:
             layers += [nn.Linear(inputs, width), activate(activation)]
-            layers += [nn.Dropout(dropout)] if dropout else []
+            layers += [Dropout(dropout)] if dropout else []
             inputs = width
         super().__init__(*layers, nn.Linear(inputs, outputs))

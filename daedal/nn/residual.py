@@ -13,6 +13,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daedal.nn.dropout import Dropout
 from daedal.nn.embed import TimeEmbedding
 from daedal.nn.init import balanced, zero
 
@@ -22,7 +23,7 @@ class _Block(nn.Module):
         super().__init__()
         self.norm, self.first = nn.LayerNorm(width), balanced(nn.Linear(width, width))
         self.embed = balanced(nn.Linear(embedding, width))
-        self.dropout, self.second = nn.Dropout(dropout), zero(nn.Linear(width, width))
+        self.dropout, self.second = Dropout(dropout), zero(nn.Linear(width, width))
 
     def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
         inner = F.silu(self.first(self.norm(h)) + self.embed(embedding))

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daedal.nn.attention import PixelAttention
+from daedal.nn.dropout import Dropout
 from daedal.nn.embed import TimeEmbedding
 from daedal.nn.init import balanced, zero
 from daedal.nn.norm import group_norm
@@ -40,7 +41,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.norm1, self.conv1 = group_norm(inputs), conv(inputs, outputs)
         self.embed = balanced(nn.Linear(embedding, outputs))
-        self.norm2, self.dropout = group_norm(outputs), nn.Dropout(dropout)
+        self.norm2, self.dropout = group_norm(outputs), Dropout(dropout)
         self.conv2 = zero(conv(outputs, outputs))
         self.shortcut = nn.Identity() if inputs == outputs else conv(inputs, outputs, 1)
 

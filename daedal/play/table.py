@@ -29,7 +29,6 @@ class Mover:
         if not player.params:
             raise ValueError(f"Player {name!r} has no parameters that require a gradient.")
         self.name, self.player, self.params = name, player, player.params
-        self.strides = [p.stride() for p in self.params]
         self.optimizer = player.optimizer(player.params)
         self.turns = 0
         self.averages = [p.detach().clone() for p in self.params] if player.average else []
@@ -38,7 +37,10 @@ class Mover:
         """The gradient of a loss for this player's parameters only."""
         try:
             gradient = torch.autograd.grad(loss, self.params, retain_graph=keep, allow_unused=True)
-            return [self._laid_out(i, g) for i, g in enumerate(gradient)]
+            return [
+                g if g is None or g.stride() == p.stride() else _laid_out(g, p)
+                for g, p in zip(gradient, self.params, strict=True)
+            ]
         except RuntimeError as error:
             if "modified by an inplace operation" not in str(error):
                 raise
@@ -46,12 +48,6 @@ class Mover:
                 f"The loss of player {self.name!r} was built before another player's step and played after it; "
                 "build it after that player's turn, or yield both turns in one list."
             ) from error
-
-    def _laid_out(self, i: int, g: Tensor | None) -> Tensor | None:
-        """A gradient in the layout of its parameter: fused optimizers ask for it, and autograd may hand out a view."""
-        if g is None or g.stride() == self.strides[i]:
-            return g
-        return torch.empty_like(self.params[i]).copy_(g)
 
     def _clipped(self, gradient: Sequence[Tensor | None], norm: Tensor, limit: float) -> Sequence[Tensor | None]:
         """The gradient, shrunk to the norm `limit` where its norm is greater."""
@@ -268,6 +264,11 @@ def _restore_optimizer(
         i, key = full.split("/", 1)
         slots.setdefault(int(i), {})[key] = value
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """A gradient in the layout of its parameter: fused optimizers ask for it, and autograd may hand out a view."""
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def _norm(gradient: list[Tensor]) -> Tensor:

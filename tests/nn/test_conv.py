@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from daedal.nn.conv import ConvDecoder, ConvEncoder, Double, count_halvings, halve, halvings, normalise
+from daedal.nn.dropout import Dropout
 from daedal.nn.mlp import MLP
 
 
@@ -52,4 +53,4 @@ def test_a_perceptron_without_hidden_layers_is_affine():
     layers = MLP(3, (), 2).double()
     a, b = torch.randn(2, 5, 3, dtype=torch.float64)
     assert torch.allclose(layers(a) + layers(b), 2 * layers((a + b) / 2), atol=1e-12)
-    assert sum(isinstance(layer, torch.nn.Dropout) for layer in MLP(3, (4, 5), 2, dropout=0.5)) == 2
+    assert sum(isinstance(layer, Dropout) for layer in MLP(3, (4, 5), 2, dropout=0.5)) == 2

@@ -18,6 +18,7 @@ from daedal.nn.coupling import (
     channel_halves,
     checkerboard,
 )
+from daedal.nn.dropout import Dropout
 from daedal.play.settings import Settings
 from daedal.play.trainer import Trainer
 from daedal.spaces import Images, Labels, Vectors
@@ -349,7 +350,7 @@ def test_the_papers_configuration():
     assert sum(p.numel() for p in system.parameters()) == kernels + places + bounds + affine
     norms = [m for m in system.modules() if isinstance(m, FlowBatchNorm)]
     assert len(norms) == len(networks)
-    assert not [m for m in system.modules() if isinstance(m, torch.nn.Dropout) and m.p]
+    assert not [m for m in system.modules() if isinstance(m, Dropout) and m.p]
     player = system.players()["model"]
     assert player.average is not None
     assert player.average.at(1000) == 0

@@ -28,6 +28,7 @@ from daedal.capabilities import Bounds, Decodes, Encodes, Given, Samples
 from daedal.declare import Fraction, NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.nn.condition import Condition
 from daedal.nn.conv import ConvDecoder, ConvEncoder, count_halvings
+from daedal.nn.dropout import Dropout
 from daedal.nn.mlp import MLP, Activation
 from daedal.nn.unused import without
 from daedal.play.player import Player, Rate, cosine
@@ -338,7 +339,7 @@ class _ConvolutionDecoder(nn.Module):
             system.hidden[::-1], channels, size, planes=planes, norm="group", activation=system.activation
         )
         self.start = nn.Linear(system.latent + _context_width(system), self.layers.in_dim)
-        self.drop = nn.Dropout(system.dropout)
+        self.drop = Dropout(system.dropout)
 
     def forward(self, z: Tensor, context: Context) -> Tensor:
         start = self.drop(self.start(_join(z, context.vector)))

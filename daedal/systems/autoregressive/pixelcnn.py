@@ -33,6 +33,7 @@ from torch.nn import functional as F
 from daedal.capabilities import Given, Samples, Scores
 from daedal.declare import Fraction, NonNegativeFloat, Paper, PositiveFloat, PositiveInt, Recipe
 from daedal.nn.condition import Condition
+from daedal.nn.dropout import Dropout
 from daedal.nn.masked import Apply, MaskedConv2d, spread, whole
 from daedal.play.player import Player, Rate, adamw, linear
 from daedal.play.system import System
@@ -251,7 +252,7 @@ class _Block(nn.Module):
         self.look = MaskedConv2d(width, width, 3, mask="B", colours=colours)
         self.widen = MaskedConv2d(width, 2 * width, 1, mask="B", colours=colours)
         self.bias = nn.Linear(2 * width, width) if condition else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, vector: Tensor | None, apply: Apply) -> Tensor:
         y = apply(self.narrow, F.relu(x))
