@@ -59,7 +59,7 @@ CLAIMS = (
         "0.6",
         bar=0.0,
         better="lower",
-        seconds=2200,
+        seconds=600,
         measure=memorised,
         every_seed=True,
     ),

@@ -33,7 +33,7 @@ CLAIMS = (
         "0.9",
         bar=0.0,
         better="higher",
-        seconds=980,
+        seconds=600,
         measure=accuracy,
     ),
 )

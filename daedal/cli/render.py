@@ -28,9 +28,9 @@ def render(
     correlation: str | None = None,
     test_correlation: Annotated[float, Ge(-1), Le(1)] = 0.0,
     test: NonNegativeInt | None = None,
-    frames: Annotated[int, Ge(2)] = 16,
-    frame_rate: PositiveFloat = 8.0,
-    format: Literal["webp", "gif", "frames"] = "webp",
+    frames: Annotated[int, Ge(2)] | None = None,
+    frame_rate: PositiveFloat | None = None,
+    format: Literal["webp", "gif", "frames"] | None = None,
     seed: Seed = 0,
     first: NonNegativeInt = 0,
     shadows: bool = True,
@@ -56,9 +56,9 @@ def render(
         correlation: two factors that vary together and how much, in [-1, 1], such as beard,age,0.8
         test_correlation: the same of the test split; 0 shows who took the one for the other
         test: pictures of the test split; default: a tenth of --n
-        frames: of a clip
-        frame_rate: frames a second
-        format: of clips: webp (lossless), gif (256 colours), or folders of frames
+        frames: of a clip; 16 unless given
+        frame_rate: frames a second of a clip; 8 unless given
+        format: of clips: webp (lossless; this one unless given), gif (256 colours), or folders of frames
         seed: of the endless world that the pictures are items of
         first: index of the first item
         shadows: cast shadows

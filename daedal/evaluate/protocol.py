@@ -70,6 +70,8 @@ def _inception(metrics: Sequence[str] | None) -> tuple[list[str] | None, str | N
         return None, path
     if isinstance(metrics, str):
         raise TypeError(f"'metrics' of evaluate must be a list of names; got the text {metrics!r}.")
+    if not metrics:
+        raise UsageError("'metrics' of evaluate must name a metric; leave it out for all of them.")
     split = [metric.partition("=") for metric in metrics]
     paths = {after for name, equals, after in split if equals and name in INCEPTION}
     if len(paths) > 1:

@@ -79,6 +79,8 @@ WRONG = {
     "render blobs --out out --layout classes --by hat --also masks": "'masks' goes with --layout images or clips only",
     "render blobs --out out --layout clips --also boxes": "'boxes' names the picture of each frame; choose --format",
     "render blobs --out out --layout clips --frames 1": "'frames' of render must be an integer in [2, inf); got 1.",
+    "render blobs --out out --frames 8": "--frames is of --layout clips; leave it out of images.",
+    "render blobs --out out --layout classes --frame-rate 8": "--frame-rate is of --layout clips; leave it out of",
     "render blobs --out out --layout clips --format mp4": "'format' of render must be one of 'webp', 'gif', 'frames'",
     "render blobs --out file": "file is a file; choose another --out.",
     "render blobs --out full": "full is not empty; choose another --out, or --overwrite what was rendered there.",

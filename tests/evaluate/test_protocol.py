@@ -283,6 +283,8 @@ def test_unknown_names(digits):
         evaluate(teller(digits), digits, metrics=["fd-inception"])
     with pytest.raises(FileNotFoundError, match=r"no.safetensors' does not exist"):
         evaluate(teller(digits), digits, metrics=["fd-inception=no.safetensors"])
+    with pytest.raises(ValueError, match="must name a metric; leave it out for all"):
+        evaluate(teller(digits), digits, metrics=[])
     with pytest.raises(TypeError, match="must be a list of names"):
         evaluate(teller(digits), digits, metrics="fd-digits")
 

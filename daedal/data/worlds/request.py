@@ -116,9 +116,9 @@ def request(
     correlation: str | None = None,
     test_correlation: float = 0.0,
     test: int | None = None,
-    frames: int = 16,
-    frame_rate: float = 8.0,
-    format: str = "webp",
+    frames: int | None = None,
+    frame_rate: float | None = None,
+    format: str | None = None,
     seed: int = 0,
     first: int = 0,
     shadows: bool = True,
@@ -127,6 +127,11 @@ def request(
     world = find_world(world) if isinstance(world, str) else world
     truths = tuple(dict.fromkeys(truths))
     check_layout(layout, truths, domains, by)
+    if layout != "clips":
+        _check_no_clips(layout, frames=frames, frame_rate=frame_rate, format=format)
+    frames = 16 if frames is None else frames
+    frame_rate = 8.0 if frame_rate is None else frame_rate
+    format = "webp" if format is None else format
     _check_clips(layout, truths, frames, frame_rate, format)
     least = {"n": (n, 1), "test": (0 if test is None else test, 0), "seed": (seed, 0), "first": (first, 0)}
     for name, (value, low) in least.items():
@@ -169,6 +174,12 @@ def _check_world(of: Simulator, layout: str) -> None:
     for name in of.settings:
         if name in of.differing:
             raise UsageError(f"'set' must not be '{name}', which the domains set; choose another factor.")
+
+
+def _check_no_clips(layout: str, **options: Any) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"--{name.replace('_', '-')} is of --layout clips; leave it out of {layout}.")
 
 
 def _check_clips(layout: str, truths: Sequence[str], frames: int, rate: float, format: str) -> None:

@@ -56,8 +56,8 @@ def write(
         options: `n` (1000; of layouts with a split those for training), `test` (n / 10), `size` (64, or "HxW"), `seed`,
             `first` (index of the first item), `layout` and `truths` (see `daedal.data.worlds.layouts`), `by` (the
             factor of the classes), `domains` (two texts such as "smile=1" or "stencil"), `settings` ("age=0..0.3"),
-            `correlation` ("first,second,strength"), `test_correlation`, `frames` (16), `frame_rate` (8 a second),
-            `format` of clips (webp, gif, frames), `shadows`.
+            `correlation` ("first,second,strength"), `test_correlation`, `shadows`; of clips `frames` (16),
+            `frame_rate` (8 a second) and `format` (webp, gif, frames).
 
     Raises UsageError in one sentence, and OSError where the disk is full; then nothing is left.
     """

@@ -13,6 +13,9 @@ arXiv:1401.4082. The importance-weighted bound is Burda, Grosse and Salakhutdino
 
 Deviations. Adam (Paper: Adagrad). On a grid the default p(x | z) is a probability of the grid value, so that bits
 per dimension compare with other discrete models; vectors have a Gaussian with a learned variance.
+
+>>> VAE(Images(1, 28, 28, levels=2)).likelihood, VAE(Images(3, 64, 64)).network
+('bernoulli', 'conv')
 """
 
 from __future__ import annotations

@@ -17,6 +17,11 @@ grey. Paper: Table 1 has "2 layers" of ReLU and 1x1 convolution before the softm
 one of `head` channels and the one that gives the logits. Maps of labels (codes of a picture) are embedded first.
 Adam with decoupled decay (Paper: RMSProp). `given` enters as in Gated PixelCNN (van den Oord et al. 2016,
 arXiv:1606.05328): a bias in each block, and a map where a value has a place.
+
+>>> space = Images(1, 1, 2, levels=3)
+>>> images = space.from_levels(torch.cartesian_prod(torch.arange(3), torch.arange(3))).view(9, 1, 1, 2)
+>>> round(PixelCNN(space).eval().log_prob(images).exp().sum().item(), 4)  # of all the images that there are
+1.0
 """
 
 from __future__ import annotations

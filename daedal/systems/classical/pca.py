@@ -17,6 +17,10 @@ Lambda_k^(-1/2) U_k^T (x - mu), standard normal under the same p(x), because the
 orthogonal projection, the best reconstruction there is.
 Images are dequantised in closed form: noise uniform over a cell adds exactly cell^2 / 12 to every eigenvalue.
 Vectors are standardised first, so this is the PCA of their correlations: no column rules by its unit.
+
+>>> density = PCA(Vectors(2), components=1).log_prob(torch.zeros(1, 2)).exp()
+>>> round(density.item() * 2 * math.pi, 4)  # N(0, I) until it is fitted
+1.0
 """
 
 from __future__ import annotations

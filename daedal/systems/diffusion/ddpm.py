@@ -20,6 +20,9 @@ units. What is conditioned on is added to the time embedding, and concatenated t
 As in the official code, estimates of x_0 are clipped to the data's range in sampling and in the bound: [-1, 1] for
 images, for vectors the range of each coordinate in the training data (of endless data a wider one than of its first
 10,000 items).
+
+>>> DDPM(Vectors(2), timesteps=4).eval().sample(3).shape
+torch.Size([3, 2])
 """
 
 from __future__ import annotations
