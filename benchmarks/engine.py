@@ -1,8 +1,9 @@
 """Training the digits VAE at batch 128: the engine against a bare loop, and against pythae's trainer.
 
 The bare loop does what the engine does for the user: the same batches, clipping, running average, learning rate and
-averaged log. pythae trains the same layers on the same loss (a binomial's is its cross-entropy times the number of
-levels) with its own trainer, which neither clips nor averages; `engine-plain` does not either.
+averaged log. pythae trains the same layers (but for dropout, which is torch's there and ours here) on the same loss (a
+binomial's is its cross-entropy times the number of levels) with its own trainer, which neither clips nor averages;
+`engine-plain` does not either.
 """
 
 from __future__ import annotations

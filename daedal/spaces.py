@@ -78,7 +78,7 @@ class Images:
 
     def to_levels(self, x: Tensor) -> Tensor:
         """Nearest level of each value: int64 in 0 .. levels - 1, same shape."""
-        return (x + 1).mul_((self.levels - 1) / 2).round_().clamp_(0, self.levels - 1).long()
+        return (x + 1.0).mul_((self.levels - 1) / 2).round_().clamp_(0, self.levels - 1).long()
 
     def from_levels(self, k: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Border form of levels k: 2k/(K-1) - 1."""

@@ -42,6 +42,15 @@ def test_names_of_labels_are_one_a_class(names):
         Labels(3, names=names)
 
 
+@pytest.mark.parametrize("levels", [2, 17, 256, 65_536])
+def test_levels_of_values_outside_the_range_are_the_outermost(levels):
+    space, x = Images(1, 1, 6, levels), torch.tensor([-torch.inf, -5, -1, 1, 5, torch.inf])
+    before = x.clone()
+    assert space.to_levels(x).tolist() == [0] * 3 + [levels - 1] * 3
+    assert torch.equal(x, before)
+    assert space.to_levels(torch.tensor([-1, 1])).tolist() == [0, levels - 1]
+
+
 @pytest.mark.parametrize(
     "space",
     [

@@ -49,7 +49,8 @@ def evaluate(
     split, at most 10,000). `metrics` selects by name; those that don't apply to the system or the data are left out.
     `fd-inception=FILE.safetensors` (and `kid-`) measures in the published Inception network's features; the
     environment variable DAEDAL_INCEPTION adds both to the default. Neither the system nor the global random state
-    is changed. Raises ValueError for unknown names, a size out of range, or data that the system was not made for.
+    is changed. Raises ValueError for unknown names or none, a size out of range, or data that the system was not made
+    for.
     """
     check_loaded(data, "evaluate")
     seed, data = check_seed(seed, "evaluate"), data.finite()
@@ -70,7 +71,7 @@ def _inception(metrics: Sequence[str] | None) -> tuple[list[str] | None, str | N
         return None, path
     if isinstance(metrics, str):
         raise TypeError(f"'metrics' of evaluate must be a list of names; got the text {metrics!r}.")
-    if not metrics:
+    if len(metrics) == 0:
         raise UsageError("'metrics' of evaluate must name a metric; leave it out for all of them.")
     split = [metric.partition("=") for metric in metrics]
     paths = {after for name, equals, after in split if equals and name in INCEPTION}

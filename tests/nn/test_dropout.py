@@ -33,7 +33,7 @@ def test_numbers_are_left_out_independently_of_their_neighbours():
     ways = (out.long() * torch.tensor([1, 2, 4, 8])).sum(1).bincount(minlength=16)
     sizes = torch.tensor([bin(way).count("1") for way in range(16)])
     expected = n * p ** sizes.double() * (1 - p) ** (4 - sizes.double())
-    assert chisquare(ways.numpy(), expected.numpy(), sum_check=False).pvalue > 1e-3
+    assert chisquare(ways.numpy(), expected.numpy()).pvalue > 1e-3
     lagged = out.flatten()[4:] & out.flatten()[:-4]  # the same place in the next draw
     assert binomtest(int(lagged.sum()), lagged.numel(), p * p).pvalue > 1e-3
 
@@ -43,6 +43,12 @@ def test_nothing_or_all_can_be_left_out(p):
     x = torch.randn(3, 5)
     assert torch.equal(training(p)(x), x if p == 0 else torch.zeros_like(x))
     assert Dropout(p).eval()(x) is x
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.5, float("nan")])
+def test_a_probability_is_within_0_and_1(p):
+    with pytest.raises(ValueError, match=r"'p' of Dropout must be a float in \[0, 1\]; got"):
+        Dropout(p)
 
 
 def test_gradients_flow_where_numbers_were_kept_and_can_be_differentiated_again():
@@ -64,7 +70,9 @@ def test_choices_follow_the_generator_and_no_layout():
     assert training(0.5)(torch.empty(0, 3)).shape == (0, 3)
 
 
-def test_a_graph_can_be_made_of_it():
-    x = torch.ones(64, 64)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_graph_can_be_made_of_it(layout):
+    x = torch.ones(4, 6, 8, 8).to(memory_format=layout)
     expected = training(0.3)(x)
+    assert expected.is_contiguous(memory_format=layout)
     assert torch.equal(torch.compile(training(0.3), backend="eager", fullgraph=True)(x), expected)

@@ -1,6 +1,8 @@
 import math
 
+import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import torch
 
@@ -27,6 +29,23 @@ def test_binomial_equals_scipy(trials):
     expected = scipy.stats.binom.logpmf(k.numpy(), trials, logits.sigmoid().numpy())
     got = P.binomial_log_prob(k, trials, logits.expand(4, 4)).numpy()
     assert got == pytest.approx(expected, rel=1e-10, abs=1e-8)
+
+
+@pytest.mark.parametrize("trials", [1, 16, 255])
+def test_binomial_is_exact_however_sure_the_decoder_is(trials):
+    """k log p + (trials - k) log (1 - p) + log C(trials, k) by numpy, whose logaddexp(0, l) is exact at any logit."""
+    values = [-100.0, -40.1, -39.9, -30.0, 0.0, 30.0, 39.9, 40.1, 100.0]
+    logits = torch.tensor(values, dtype=torch.float64)[:, None].repeat(1, 3).requires_grad_()
+    k = torch.tensor([0, trials // 2, trials]).expand(len(values), -1)
+    known, count = logits.detach().numpy(), k.numpy()
+    ways = np.log(scipy.special.comb(trials, count))
+    expected = -count * np.logaddexp(0, -known) - (trials - count) * np.logaddexp(0, known) + ways
+    got = P.binomial_log_prob(k, trials, logits)
+    assert got.detach().numpy() == pytest.approx(expected, rel=1e-12, abs=1e-12 * trials)
+    (gradient,) = torch.autograd.grad(got.sum(), logits)
+    assert gradient.numpy() == pytest.approx(count - trials * scipy.special.expit(known), rel=1e-12, abs=1e-12)
+    single = P.binomial_log_prob(k, trials, logits.detach().float()).numpy()
+    assert single == pytest.approx(expected, rel=1e-5, abs=2e-7 * trials * 100)
 
 
 def test_categorical_equals_torch_distributions_over_any_dimension():

@@ -179,7 +179,7 @@ def _check_world(of: Simulator, layout: str) -> None:
 def _check_no_clips(layout: str, **options: Any) -> None:
     for name, value in options.items():
         if value is not None:
-            raise UsageError(f"--{name.replace('_', '-')} is of --layout clips; leave it out of {layout}.")
+            raise UsageError(f"--{name.replace('_', '-')} is for --layout clips; leave it out with --layout {layout}.")
 
 
 def _check_clips(layout: str, truths: Sequence[str], frames: int, rate: float, format: str) -> None:
