@@ -12,7 +12,7 @@ from torch import Tensor
 
 def kl_from_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, exp(log_variance)) || N(0, 1)) = (mean^2 + variance - 1 - log variance) / 2."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+    return 0.5 * torch.addcmul(log_variance.expm1() - log_variance, mean, mean)
 
 
 def kl_gaussians(
