@@ -1,7 +1,7 @@
 """Kills every system again and again at random moments and resumes it: `python -m tests.soak [KILLS] [SYSTEM ...]`.
 
-Prints one line a system: how often it was killed, and whether it ended bit-identical to a run that nobody killed;
-`--save` keeps that as results/soak.json.
+Prints one line a system: how often it was killed, which checkpoint was the newest at each kill, and whether each run
+ended bit-identical to one that nobody killed; `--save` keeps that as results/soak.json.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import random
 import sys
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import torch
 
 from daedal.evaluate.machine import commit, machine, versions
 from tests.contracts import systems
-from tests.kill import killed_until_done, unbroken
+from tests.kill import NOT_BEGUN, killed_until_done, unbroken
 
 RESULT = Path(__file__).parent.parent / "results" / "soak.json"
 
@@ -26,26 +27,25 @@ RESULT = Path(__file__).parent.parent / "results" / "soak.json"
 def soak(name: str, kills: int) -> dict[str, Any]:
     """Kill a system `kills` times, over as many runs as that takes: `kills`, `runs`, and whether all were `identical`.
 
-    The first run that ends otherwise is the last.
+    `newest` says how many kills fell after the checkpoint of each step. The first run that ends otherwise is the last.
     """
-    died = runs = 0
+    runs, fell, identical = 0, Counter(), True
     dice = random.Random()
     with tempfile.TemporaryDirectory() as parent:
         base = Path(parent) / "base"
         base.mkdir()
         expected, calls = unbroken(name, base)
-        while died < kills:
+        while identical and fell.total() < kills:
             folder = Path(parent) / str(runs)
             folder.mkdir()
-            state, count = killed_until_done(
-                name, folder, kills - died, lambda _: dice.randrange(1, max(2, calls // 2))
-            )
-            runs, died = runs + 1, died + count
-            if not all(torch.equal(state[k], expected[k]) for k in expected):
-                print(f"{name}: DIFFERS after {count} kills", flush=True)
-                return {"kills": died, "runs": runs, "identical": False}
-    print(f"{name}: killed {died} times over {runs} runs, bit-identical each time", flush=True)
-    return {"kills": died, "runs": runs, "identical": True}
+            state, steps = killed_until_done(name, folder, kills - fell.total(), lambda _: dice.randrange(1, calls))
+            runs, fell = runs + 1, fell + Counter(steps)
+            identical = all(torch.equal(state[k], expected[k]) for k in expected)
+    newest = {"none" if step == NOT_BEGUN else str(step): fell[step] for step in sorted(fell)}
+    ended = "bit-identical each time" if identical else "and the last one DIFFERS"
+    where = ", ".join(f"{count} after {step}" for step, count in newest.items())
+    print(f"{name}: killed {fell.total()} times over {runs} runs, {ended}; newest checkpoints: {where}", flush=True)
+    return {"kills": fell.total(), "runs": runs, "newest": newest, "identical": identical}
 
 
 def main(arguments: list[str]) -> int:
