@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil  # noqa: F401
 import torch
-import torch._dynamo  # noqa: F401
+import torch._dynamo
 from safetensors.torch import load_file, save_file
 
 from daedal.play import checkpoint
