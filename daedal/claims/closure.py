@@ -45,6 +45,11 @@ def source_hash(modules: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def changed_since(modules: Iterable[str], moment: float) -> list[str]:
+    """Those of these modules whose files have been written after a moment (seconds since the epoch)."""
+    return [name for name in modules if (path := _file(name)) and path.stat().st_mtime > moment]
+
+
 def _code(source: str) -> str:
     """The source without comments and docstrings, laid out anew."""
     tree = ast.parse(source)

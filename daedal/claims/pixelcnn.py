@@ -32,10 +32,10 @@ def markov(seed: int, quick: bool) -> Measured:
     return Measured(bits(seed, quick), markov_bits(digits()))
 
 
-def _wide() -> Any:
+def _wide(seed: int) -> Any:
     """A network for 16x16 images, untrained but with weights that matter, in float64."""
-    system = create("pixelcnn", {"x": Images(1, 16, 16, 17)}, seed=0).double().eval()
-    torch.manual_seed(0)
+    system = create("pixelcnn", {"x": Images(1, 16, 16, 17)}, seed=seed).double().eval()
+    torch.manual_seed(seed)
     with torch.no_grad():
         for parameter in system.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -44,7 +44,7 @@ def _wide() -> Any:
 
 def same_samples(seed: int, quick: bool) -> Measured:
     """How many pixels of 16 images differ between cached and naive sampling, from the same seed."""
-    system = _wide()
+    system = _wide(seed)
     n = 2 if quick else 16
     one, two = (
         system.sample(n, generator=torch.Generator().manual_seed(seed), cached=cached) for cached in (True, False)
@@ -54,7 +54,7 @@ def same_samples(seed: int, quick: bool) -> Measured:
 
 def speed(seed: int, quick: bool) -> Measured:
     """Seconds of naive over seconds of cached sampling of 16 images, float32."""
-    system = _wide().float()
+    system = _wide(seed).float()
 
     def seconds(cached: bool) -> float:
         start = time.perf_counter()

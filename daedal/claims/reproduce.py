@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,7 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from daedal.claims.claim import Claim, Measured, verdict
-from daedal.claims.closure import PACKAGE, closure, loaded, source_hash
+from daedal.claims.closure import PACKAGE, changed_since, closure, loaded, source_hash
 from daedal.errors import UsageError, did_you_mean
 from daedal.evaluate.machine import commit, processor
 from daedal.places import write_file
@@ -71,8 +72,10 @@ def reproduce(
     of their source, the machine. It joins the seeds that were measured before on the same source, machine and versions:
     seeds can be measured one by one, or by several processes. Until all that were asked for are, what was measured is
     kept beside a record that it cannot be joined to, as NAME.part.json.
+
+    Raises UsageError if source that a claim depends on was written meanwhile: what ran would not be what is named.
     """
-    claims, found, record = claims_of(name), {}, {}
+    claims, found, record, started = claims_of(name), {}, {}, time.time()
     path = None if out is None or quick else out / f"{name}.json"
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +86,8 @@ def reproduce(
         for claim in claims:
             watch(f"{claim.id}, seed {seed} (about {claim.seconds:.0f} s)")
             found[seed].append(claim.measure(seed, quick))
+        if written := changed_since(modules_of(name), started):
+            raise UsageError(f"{', '.join(written)} changed while '{name}' was measured; measure it again.")
         record = _record(name, found, quick) if path is None else _keep(path, name, found, len(found) == len(seeds))
     return record
 

@@ -15,7 +15,7 @@ from daedal.losses.penalties import gradient_norms, interpolate
 from daedal.play.settings import Run
 
 STEPS = 3000
-CLIPPED_RATE = 2e-4  # found most of the ring of 5e-5 (the first paper's), 2e-4 and 1e-3, on seed 10
+CLIPPED_RATES = (5e-5, 2e-4, 1e-3)  # the first paper's, and two that are faster
 SAMPLES, ENOUGH = 2500, 20  # a mode is covered if so many of the samples lie within three sigma
 
 
@@ -26,15 +26,14 @@ def ring(seed: int) -> Data:
 
 
 @cache
-def run(seed: int, quick: bool, constraint: str) -> Run:
-    """Both critics have the same steps and data; clipping has the first paper's limit and optimizer."""
-    rate = CLIPPED_RATE if constraint == "clipping" else None
-    return trained("wgan-gp", ring(seed), seed=seed, quick=quick, steps=STEPS, rate=rate, constraint=constraint)
+def run(seed: int, quick: bool) -> Run:
+    """With the penalty; clipping has the same steps and data."""
+    return trained("wgan-gp", ring(seed), seed=seed, quick=quick, steps=STEPS)
 
 
 def slope(seed: int, quick: bool) -> Measured:
     """Distance of the critic's mean gradient norm, at fresh interpolates, from 1."""
-    system: Any = run(seed, quick, "penalty").system
+    system: Any = run(seed, quick).system
     x = system.standardise(items(ring(seed))[:1000])
     generator = torch.Generator().manual_seed(seed)
     fake = system.standardise(system.sample(len(x), generator=generator))
@@ -52,10 +51,17 @@ def _covered(system: Any, data: Data, seed: int) -> tuple[int, float]:
 
 
 def modes(seed: int, quick: bool) -> Measured:
-    """Modes of the ring covered by 2,500 samples, with the penalty and with clipping."""
-    kept, good = _covered(run(seed, quick, "penalty").system, ring(seed), seed)
-    clipped, poor = _covered(run(seed, quick, "clipping").system, ring(seed), seed)
-    return Measured(kept, clipped, {"quality": good, "quality_clipped": poor})
+    """Modes of the ring covered by 2,500 samples, with the penalty and with clipping at the best of its rates."""
+    kept, good = _covered(run(seed, quick).system, ring(seed), seed)
+    found, more = [], {"quality": good}
+    for rate in CLIPPED_RATES:
+        clipped = trained(
+            "wgan-gp", ring(seed), seed=seed, quick=quick, steps=STEPS, rate=rate, constraint="clipping"
+        ).system
+        covered, poor = _covered(clipped, ring(seed), seed)
+        found.append(covered)
+        more |= {f"modes_clipped_{rate:g}": covered, f"quality_clipped_{rate:g}": poor}
+    return Measured(kept, max(found), more)
 
 
 CLAIMS = (
@@ -73,10 +79,10 @@ CLAIMS = (
         "wgan-gp.modes",
         "the penalty models what clipping simplifies away",
         "modes of ring8 covered (of 8), the same system",
-        "weight clipping at 0.01, the best of three rates",
+        "weight clipping at 0.01, the best of the rates 5e-5, 2e-4 and 1e-3",
         bar=1.0,
         better="higher",
-        seconds=60,
+        seconds=180,
         measure=modes,
     ),
 )

@@ -160,6 +160,13 @@ def test_other_source_measures_anew_and_a_broken_record_is_none(counted, tmp_pat
     assert reproduce.reproduce("pca", [2], out=tmp_path)["claims"][0]["seeds"] == [2]
 
 
+def test_source_that_was_written_meanwhile_is_not_what_was_measured(counted, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce.time, "time", lambda: 0.0)
+    with pytest.raises(UsageError, match=r"daedal\.claims\.pca.* changed while 'pca' was measured; measure it again"):
+        reproduce.reproduce("pca", [0], out=tmp_path)
+    assert not list(tmp_path.glob("*.json"))
+
+
 def test_what_was_measured_before_a_stop_is_kept_and_so_is_the_record_of_other_source(counted, tmp_path):
     other = {"modules": ["daedal.claims.pca"], "source": "of another day"}
     (tmp_path / "pca.json").write_text(json.dumps(other))
