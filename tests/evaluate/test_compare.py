@@ -36,6 +36,7 @@ from daedal.play.system import System
 from daedal.spaces import Vectors
 from daedal.systems import catalogue
 from daedal.systems.factory import create
+from daedal.systems.storage import load
 from tests.small import images
 
 BROKEN = '''
@@ -135,6 +136,39 @@ def test_the_folder_holds_what_the_rows_were_made_of(finished):
     assert np.array_equal(shown.samples, samples[:64])
     assert shown.ways.shape == (5, 10, 1, 8, 8)
     assert json.loads((finished.folder / "rows.json").read_text()) == finished.record
+
+
+def test_what_is_asked_for_reaches_every_worker(digits, tmp_path):
+    """Two repeats, in processes of their own: seeds, threads, budget, what is modelled and what is given."""
+    names, options = ["vae"], {"vae": {"hidden": (8,), "latent": 2}}
+    done = compare(
+        names, digits, seconds=0.05, repeats=2, seed=5, given="label", options=options, threads=1, device="cpu",
+        out=tmp_path / "out", quiet=True,
+    )  # fmt: skip
+    (row,) = done.rows
+    assert [run["seed"] for run in row["runs"]] == [5, 6]
+    starts = []
+    for run in row["runs"]:
+        settings = read_settings(done.folder / run["folder"] / "run")["settings"]
+        wanted = {"seed": run["seed"], "threads": 1, "seconds": 0.05}
+        assert {key: settings[key] for key in wanted} == wanted
+        made = load(done.folder / run["folder"] / "run")
+        assert (made.roles, made.hidden, made.latent) == ({"x": "x", "given": ["label"]}, (8,), 2)
+        starts.append(made.state_dict())
+    assert any(not torch.equal(one, starts[1][name]) for name, one in starts[0].items())
+    assert row["metrics"]["class-accuracy"]["spread"] is not None
+    assert row["metrics"]["fd-digits"]["spread"] > 0
+
+
+def test_what_is_modelled_can_be_named(moons, tmp_path):
+    data = images(n=60, size=4)
+    data.fields["y"], columns = Vectors(16), data.train.columns
+    columns["y"] = replace(
+        columns["x"], values=columns["x"].values.reshape(60, 16).astype(np.float32), space=Vectors(16)
+    )
+    done = compare(["pca"], data, x="y", seconds=0.05, threads=1, out=tmp_path / "out", quiet=True)
+    made = load(done.folder / done.rows[0]["runs"][0]["folder"] / "run")
+    assert (made.x, made.roles["x"]) == (Vectors(16), "y")
 
 
 def test_the_numbers_can_be_recomputed_by_other_code(finished):
