@@ -61,6 +61,15 @@ def test_flags_of_training_reach_the_run(daedal, tmp_path):
     assert json.loads((tmp_path / "run" / "system.json").read_text())["roles"] == {"x": "x", "given": ["label"]}
 
 
+def test_each_save_leaves_a_picture(daedal, tmp_path, monkeypatch):
+    monkeypatch.setattr("daedal.systems.training.PICTURE_SHARE", float("inf"))  # as if saves were far apart
+    typed = ["train", "vae", "digits", "--limit", 60, "--steps", 6, "--save-every", 2, *TINY, "--out", "run"]
+    assert daedal(*typed).status == 0
+    pictures = sorted((tmp_path / "run" / "samples").iterdir())
+    assert [path.name for path in pictures] == [f"step-{step:08d}.png" for step in (2, 4, 6)]
+    assert len({path.read_bytes() for path in pictures}) == 3
+
+
 def test_compile_runs_graphs(daedal, monkeypatch):
     torch._dynamo.reset()
     monkeypatch.setattr(compiling, "BACKEND", "eager")

@@ -70,6 +70,16 @@ def test_choices_follow_the_generator_and_no_layout():
     assert training(0.5)(torch.empty(0, 3)).shape == (0, 3)
 
 
+def test_compiled_for_this_machine_it_leaves_out_as_many():
+    """By inductor, whose draws are its own: every one of four neighbours as often, and gradients where kept."""
+    x = torch.ones(20_000, 4, requires_grad=True)
+    out = torch.compile(training(0.3), fullgraph=True)(x)
+    dropped = (out == 0).sum(0)
+    assert all(binomtest(int(n), len(x), 0.3).pvalue > 1e-3 for n in dropped)
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    assert torch.equal(gradient, out.detach())
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_a_graph_can_be_made_of_it(layout):
     x = torch.ones(4, 6, 8, 8).to(memory_format=layout)
