@@ -35,8 +35,13 @@ class Model(NamedTuple):
     dropout: float
 
 
-# What `daedal train vae digits` trains, and a wider one, of which more of a step is matrix products.
-MODELS = {"default": Model(128, "silu", 0.1), "256-256": Model(256, "relu", 0.0)}
+# What `daedal train vae digits` trains; the same without dropout, so that all layers are torch's on both sides; and a
+# wider one, of which more of a step is matrix products.
+MODELS = {
+    "default": Model(128, "silu", 0.1),
+    "no dropout": Model(128, "silu", 0.0),
+    "256-256": Model(256, "relu", 0.0),
+}
 ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU}
 BATCH, STEPS, LATENT = 128, 1000, 16
 CLIP, DECAY, RATE, LOG_EVERY = 10.0, 0.999, 1e-3, STEPS // LOG_POINTS
