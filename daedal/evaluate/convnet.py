@@ -57,6 +57,7 @@ class FeatureNet(nn.Module):
 
 def classifier(planes: int, height: int, width: int, classes: int) -> FeatureNet:
     """An untrained net whose head gives logits (n, classes)."""
+    # torch's dropout, and not ours: these nets are the judges, and those that are cached were trained with it.
     return FeatureNet(_trunk(planes, height, width), nn.Sequential(nn.Dropout(0.2), nn.Linear(FEATURES, classes)))
 
 

@@ -4,11 +4,7 @@ import io
 
 from daedal.cli.progress import CountProgress, TrainingProgress
 from daedal.data.decoded import progress
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+from tests.terminal import Terminal
 
 
 def watched(monkeypatch) -> Terminal:
@@ -37,7 +33,7 @@ def test_a_bar_of_things_made_shows_how_many(monkeypatch):
     assert "3/4" in terminal.getvalue()
 
 
-def test_a_bar_of_decoding_shows_how_many_and_leaves_nothing_behind(monkeypatch):
+def test_a_bar_of_decoding_shows_how_many(monkeypatch):
     terminal = watched(monkeypatch)
     with progress("Decoding pots", 64) as advance:
         advance(64)

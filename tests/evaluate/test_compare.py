@@ -38,6 +38,7 @@ from daedal.systems import catalogue
 from daedal.systems.factory import create
 from daedal.systems.storage import load
 from tests.small import images
+from tests.terminal import Terminal
 
 BROKEN = '''
 import os, signal, torch
@@ -160,7 +161,7 @@ def test_what_is_asked_for_reaches_every_worker(digits, tmp_path):
     assert row["metrics"]["fd-digits"]["spread"] > 0
 
 
-def test_what_is_modelled_can_be_named(moons, tmp_path):
+def test_what_is_modelled_can_be_named(tmp_path):
     data = images(n=60, size=4)
     data.fields["y"], columns = Vectors(16), data.train.columns
     columns["y"] = replace(
@@ -487,11 +488,6 @@ def test_a_repeat_that_failed_is_told_and_the_others_still_count():
     row = summarise("a", [run(0.5), {"status": "failed", "reason": "Why."}])
     assert (row["status"], row["reason"]) == ("failed", "Repeat 2 of 2: Why.")
     assert row["metrics"]["precision"]["value"] == 0.5
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_progress_is_lines_where_nobody_watches():
