@@ -190,13 +190,16 @@ def test_compile_refuses_what_it_would_silently_leave_as_it_is():
         train(Settings(steps=2, batch_size=16, compile=True), system=Aside(DATA.fields["x"]))
 
 
-def test_compile_without_a_compiler_says_so_before_anything_is_written(tmp_path, monkeypatch):
+def test_compile_without_a_compiler_says_so_before_anything_is_written(tmp_path):
     from torch._inductor import config, cpp_builder
 
     system = Line(DATA.fields["x"])
     cpp_builder.cpp_compiler_search.cache_clear()
-    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
-    with pytest.raises(UsageError, match=r"^--compile needs a C\+\+ compiler"):
+    # by torch's own patch: pytest's would leave the setting deleted for every later test
+    with (
+        config.patch({"cpp.cxx": ("no-such-compiler",)}),
+        pytest.raises(UsageError, match=r"^--compile needs a C\+\+ compiler"),
+    ):
         train(Settings(steps=2, batch_size=16, compile=True), tmp_path / "run", system=system, device="cpu")
     assert not list(tmp_path.iterdir())
     assert all(module._compiled_call_impl is None for module in system.modules())  # it can still be trained plainly
