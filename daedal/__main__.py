@@ -10,8 +10,10 @@ def main() -> None:
     """Run one command and exit with its status."""
     try:
         from daedal.cli.streams import open_streams
+        from daedal.heap import keep_freed_memory
 
         open_streams()
+        keep_freed_memory()
         from daedal.cli.main import run
 
         status = run(sys.argv[1:])

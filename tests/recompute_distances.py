@@ -107,8 +107,8 @@ def closer(samples, known, reference):
     return np.mean([hypergeom.sf(0, len(known), k, len(reference)) for k in counts])
 
 
-def recompute(samples, training_rows, reference_rows):
-    """{metric: (value, floor)} of samples (n, 1, 8, 8) in [-1, 1]."""
+def recompute(samples, further, training_rows, reference_rows):
+    """{metric: (value, floor)} of samples (n, 1, 8, 8) in [-1, 1], and of further ones where a share is of all."""
     train, test = split()
     training, reference, net = train[training_rows], test[reference_rows], Net()
     s, t, r = net.features(samples), net.features(training), net.features(reference)
@@ -116,7 +116,7 @@ def recompute(samples, training_rows, reference_rows):
     value, floor = shares(r, s), shares(r, t)
     found |= {name: (value[name], floor[name]) for name in value}
     found["class-entropy"] = (entropy(net.probabilities(samples)), entropy(net.probabilities(training)))
-    found["memorised"] = (closer(samples, train, reference), 0.5)
+    found["memorised"] = (closer(np.concatenate([samples, further]), train, reference), 0.5)
     return found
 
 
@@ -136,8 +136,8 @@ def check(folder):
                 continue
             home = Path(folder) / run["folder"]
             rows = np.load(home / "material.npz")
-            samples = np.load(home / "samples.npy").astype(np.float64)
-            for name, pair in recompute(samples, rows["training"], rows["reference"]).items():
+            samples, further = (np.load(home / f"{name}.npy").astype(np.float64) for name in ("samples", "further"))
+            for name, pair in recompute(samples, further, rows["training"], rows["reference"]).items():
                 for what, found in zip(("value", "floor"), pair, strict=True):
                     reported = run["metrics"].get(name, {}).get(what)
                     fine = agree(name, reported, found, len(samples))

@@ -22,7 +22,7 @@ LAYERS = (
     ("data", "play"),
     ("samplers", "losses"),
     ("probability", "nn"),
-    ("capabilities", "spaces", "declare", "options", "errors", "places", "version"),
+    ("capabilities", "spaces", "declare", "options", "errors", "heap", "places", "version"),
 )
 # The command line calls the front door, which stands on everything else, as any program would.
 MAY_ALSO = {("cli", "__init__")}

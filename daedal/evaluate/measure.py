@@ -50,6 +50,7 @@ class Material:
     | field | what | shape |
     |---|---|---|
     | `samples` | on the grid, border form | (n, *x) |
+    | `further` | more of them, for `memorised` alone | (m, *x) |
     | `given` | what each sample was conditioned on, by field | each (n, ...) |
     | `reference` | rows of the test split that were compared with | (n,) |
     | `training` | rows of the training split that the floor is made of | (n,) |
@@ -58,6 +59,7 @@ class Material:
     """
 
     samples: Tensor
+    further: Tensor
     given: Mapping[str, Tensor]
     reference: np.ndarray
     training: np.ndarray

@@ -19,7 +19,7 @@ from daedal.evaluate.kernel import kernel_distance
 from daedal.evaluate.likelihood import bits_per_dim, likelihood_kind
 from daedal.evaluate.measure import Material, Measure
 from daedal.evaluate.neighbours import BALL_K, Overlap, overlap
-from daedal.evaluate.trial import Trial
+from daedal.evaluate.trial import BOUND, Trial
 from daedal.nn.sizes import learned_numbers
 from daedal.play.seeds import address
 from daedal.spaces import Images, Labels, Vectors
@@ -27,7 +27,6 @@ from daedal.spaces import Images, Labels, Vectors
 RESAMPLES = 50  # of the bootstrap
 WIDE = 256  # features above which a Frechet distance, being costly, is resampled a fifth as often
 REBUILT = 1000  # items at most: codes of diffusion cost two times as many passes as samples
-BOUND = 1  # the place of a stochastic bound's draws beside the noise of dequantisation
 OVERLAPS = tuple(field.name for field in fields(Overlap))
 
 
@@ -92,8 +91,9 @@ class Metrics:
         trial = self.trial
         if "drawn" not in vars(trial):
             return None
+        further = vars(trial).get("further", trial.samples[:0])
         near, copies = trial.nearest_training(), trial.exact_copies()
-        return Material(trial.samples, trial.conditions, trial.reference, trial.training, near, copies)
+        return Material(trial.samples, further, trial.conditions, trial.reference, trial.training, near, copies)
 
     # -- distances and overlaps
 
@@ -203,7 +203,7 @@ class Metrics:
         if not self.samples:
             return None
         share = float(self.trial.nearer_to_training().mean())
-        return Measure(share, floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n)
+        return Measure(share, floor=0.5, spread=0.5 / math.sqrt(self.n), n=self.n)  # further samples meet no more items
 
     # -- costs
 

@@ -12,8 +12,9 @@
 | `images-per-second`, `train-seconds`, `parameters`, `peak-memory-mb` | costs; memory is this process's | |
 
 SPACE names the features (`daedal.evaluate.features`). `spread` is one standard error: by bootstrap over the samples
-for what is made of samples (for `memorised` it is at most that of a share of one half), over the reference for
-bits and reconstructions. It leaves out the luck of training, which only repeats show.
+for what is made of samples, over the reference for bits and reconstructions; for `memorised`, that of a share of n at
+most, since no more items are met, though where x is small further samples lower the luck of drawing. It leaves out
+the luck of training, which only repeats show.
 """
 
 from __future__ import annotations

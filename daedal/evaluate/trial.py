@@ -5,7 +5,8 @@ The protocol, the same for every system of a comparison:
 - the reference is the test split, at most 10,000 of it, in an order that is the same for all systems and seeds;
 - there are n samples, n the size of the reference; a conditional system draws each for the `given` of one reference
   item; samples are rounded to the grid;
-- the floor is made of n items of the training split, chosen by the seed, without mirrored ones.
+- the floor is made of n items of the training split, chosen by the seed, without mirrored ones;
+- where x is small, so that samples are cheap, further ones are drawn to tell how much is memorised.
 """
 
 from __future__ import annotations
@@ -26,11 +27,16 @@ from daedal.evaluate.features import FeatureSpace
 from daedal.evaluate.neighbours import chance_of_any, count_nearer, nearest
 from daedal.nn.scale import Standardise
 from daedal.play.guard import check_samples
+from daedal.play.seeds import address
 from daedal.spaces import Images, Labels
 
 MOST = 10_000  # items of the reference
 MOST_KNOWN = 50_000  # items of the training split that samples are held against for copying
 SHOWN = 256  # samples whose nearest training item is looked up
+TELLING = 1_500  # samples that tell a share to .01; more than n are drawn, but
+FURTHER_NUMBERS = 2**17  # no more than make so many numbers of x,
+FURTHER_TIMES = 4  # and no more than so many times n
+BOUND, CODES, FURTHER = 1, 2, 3  # the places of their own seeds: what a bound draws, codes of pictures, further samples
 CHUNK_NUMBERS = 2**20  # numbers of x that a system is given at once
 
 
@@ -82,12 +88,24 @@ class Trial:
         start = time.perf_counter()
         samples = torch.cat([self._draw(part, generator) for part in self.chunks(self.n)])
         seconds = time.perf_counter() - start
-        check_samples(samples, self.system.name)
-        return self.space.quantise(samples) if isinstance(self.space, Images) else samples, seconds
+        return self._on_grid(samples), seconds
+
+    @cached_property
+    def further(self) -> Tensor:
+        """Samples beyond the n, as `samples`: (m, *x), m perhaps 0."""
+        m = min(TELLING, FURTHER_NUMBERS // self.space.dim, FURTHER_TIMES * self.n) - self.n
+        generator = torch.Generator(self.system.device).manual_seed(address(self.seed, FURTHER))
+        rounds = (range(start, min(start + self.n, m)) for start in range(0, m, self.n))  # each through the reference
+        drawn = [self._draw(part, generator) for numbers in rounds for part in self.chunks(len(numbers))]
+        return self._on_grid(torch.cat(drawn)) if drawn else self.samples[:0]
 
     def _draw(self, part: slice, generator: torch.Generator) -> Tensor:
         given = {name: value[part] for name, value in self.conditions.items()}
         return self.system.sample(part.stop - part.start, given=given or None, generator=generator).cpu()
+
+    def _on_grid(self, samples: Tensor) -> Tensor:
+        check_samples(samples, self.system.name)
+        return self.space.quantise(samples) if isinstance(self.space, Images) else samples
 
     @property
     def samples(self) -> Tensor:
@@ -144,11 +162,12 @@ class Trial:
     def nearer_to_training(self) -> Tensor:
         """For each sample the chance that n training items, chosen blindly, hold one nearer than all n test items.
 
-        In closed form, so that it does not depend on a choice; a tie counts half: (n,), float64.
+        Of further samples too: (n + m,), float64. In closed form, so that no choice matters; a tie counts half.
         """
-        unseen, _ = self.nearest_in(self.data.test, self.reference, self.samples)
+        samples = torch.cat([self.samples, self.further])
+        unseen, _ = self.nearest_in(self.data.test, self.reference, samples)
         take = self.rows_of(self.data.train, self.known)
-        nearer, as_near = count_nearer(self.flatten(self.samples), unseen, len(self.known), take)
+        nearer, as_near = count_nearer(self.flatten(samples), unseen, len(self.known), take)
         strictly, weakly = (chance_of_any(k, self.n, len(self.known)) for k in (nearer, nearer + as_near))
         return (strictly + weakly) / 2
 

@@ -1,8 +1,9 @@
 """One system of a comparison in a process of its own: `python -m daedal.evaluate.worker JOB.json`.
 
 Trains and evaluates, and leaves in the job's folder: `run/` (the run folder), `samples.npy` (as evaluated, border
-form), `material.npz` (`reference`, `training`: rows of the test and the training split; `nearest`: the training row
-nearest to each of the first samples), `exhibits.npz` (what the report shows) and `measures.json`.
+form), `further.npy` (those that `memorised` is of besides), `material.npz` (`reference`, `training`: rows of the test
+and the training split; `nearest`: the training row nearest to each of the first samples), `exhibits.npz` (what the
+report shows) and `measures.json`.
 
 What happens is told on stdout, one JSON object a line (see `daedal.evaluate.progress`); the last is `done` or `failed`.
 """
@@ -31,6 +32,8 @@ from daedal.evaluate.handover import take_class, take_data, take_system
 from daedal.evaluate.measure import Material
 from daedal.evaluate.process import TRACE
 from daedal.evaluate.protocol import evaluate
+from daedal.evaluate.trial import CODES
+from daedal.heap import keep_freed_memory
 from daedal.nn.modes import evaluating
 from daedal.places import write_file
 from daedal.play.seeds import address
@@ -42,12 +45,12 @@ Emit = Callable[..., None]
 
 IMAGES_SHOWN, POINTS_SHOWN = 64, 2000
 REBUILT, WAYS, WAY_STEPS = 20, 5, 10
-CODES = 2  # the place of the seed of codes that are drawn
 
 
 def main(job_file: str) -> int:
     """Do the job of a file; returns the exit status."""
     emit = _speaker()
+    keep_freed_memory()
     try:
         perform(json.loads(Path(job_file).read_text(encoding="utf-8")), emit)
     except BaseException as error:
@@ -130,6 +133,7 @@ def one_line(error: BaseException) -> str:
 def write_material(folder: Path, material: Material) -> None:
     """Write the samples, and which items they were measured against."""
     write_numpy(folder / "samples.npy", np.save, material.samples.numpy())
+    write_numpy(folder / "further.npy", np.save, material.further.numpy())
     rows = {name: getattr(material, name) for name in ("reference", "training", "nearest")}
     write_numpy(folder / "material.npz", np.savez, **rows)
 

@@ -132,6 +132,7 @@ def test_the_folder_holds_what_the_rows_were_made_of(finished):
     assert read_settings(home / "run")["settings"]["seed"] == 3
     samples, rows = np.load(home / "samples.npy"), np.load(home / "material.npz")
     assert samples.shape == (500, 1, 8, 8)
+    assert np.load(home / "further.npy").shape == (1000, 1, 8, 8)
     assert {"reference", "training", "nearest"} <= set(rows.files)
     shown = read_exhibits(home)
     assert np.array_equal(shown.samples, samples[:64])
@@ -194,10 +195,10 @@ def test_interpolations_of_what_only_decodes_are_between_samples():
     label = torch.arange(6) % 2
     drawn = system.sample(6, given={"label": label}, generator=generator)
     rows = np.arange(6)
-    shown = exhibits(system, data, Material(drawn, {}, rows, rows, rows, 0.0), seed=1)
+    shown = exhibits(system, data, Material(drawn, drawn[:0], {}, rows, rows, rows, 0.0), seed=1)
     assert shown.rebuilt is None
     assert shown.ways.shape == (3, 10, 1, 8, 8)
-    again = exhibits(system, data, Material(drawn, {}, rows, rows, rows, 0.0), seed=1)
+    again = exhibits(system, data, Material(drawn, drawn[:0], {}, rows, rows, rows, 0.0), seed=1)
     assert np.array_equal(shown.ways, again.ways)
     assert np.abs(shown.ways[0, 0] - shown.ways[0, -1]).max() > np.abs(shown.ways[0, 0] - shown.ways[0, 1]).max() > 0
 
@@ -427,7 +428,7 @@ def test_a_disk_that_is_full_when_a_worker_writes_is_told_and_leaves_no_part(tmp
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
         with pytest.raises(OSError, match="File too large") as full:
-            write_material(tmp_path, Material(torch.zeros(2000, 2), {}, rows, rows, rows, 0.0))
+            write_material(tmp_path, Material(torch.zeros(2000, 2), torch.zeros(0, 2), {}, rows, rows, rows, 0.0))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     said = f"File too large ('{tmp_path / 'samples.npy'}'); free some space and compare again."
@@ -452,7 +453,7 @@ class Truth(System, Scores):
 
 def test_the_density_gap_is_what_a_systems_density_lacks(moons):
     rows = np.arange(20)
-    material = Material(torch.zeros(20, 2), {}, rows, rows, rows, 0.0)
+    material = Material(torch.zeros(20, 2), torch.zeros(0, 2), {}, rows, rows, rows, 0.0)
     gap = density_gap(Truth(Vectors(2), moons.density), moons, material, 0)
     assert gap["value"] == pytest.approx(0.5, abs=1e-5)
     assert gap["spread"] == pytest.approx(0, abs=1e-5)

@@ -40,6 +40,7 @@ def folder(tmp_path):
     home, material = tmp_path / "noisy" / "0", measures.material
     home.mkdir(parents=True)
     np.save(home / "samples.npy", material.samples.numpy())
+    np.save(home / "further.npy", material.further.numpy())
     np.savez(home / "material.npz", training=material.training, reference=material.reference)
     run = {"status": "ok", "seed": 5, "folder": "noisy/0", "metrics": measures.to_json()}
     failed = {"status": "failed", "seed": 6, "folder": "noisy/1", "metrics": {}}

@@ -373,7 +373,7 @@ def _size(x: Space) -> dict[str, Any]:
         return {"timesteps": 1000, "width": 128, "blocks": 3, "dropout": 0.0}
     side = max(x.height, x.width)
     if side <= SMALL:
-        return {"timesteps": 200, "width": 32, "blocks": 1, "dropout": 0.1}
+        return {"timesteps": 200, "width": 32, "blocks": 1, "dropout": 0.3}
     return {"timesteps": 1000, "width": 64 if side <= 32 else 32, "blocks": 1, "dropout": 0.1}
 
 
