@@ -156,7 +156,7 @@ class Labels:
             if label in self.names:
                 return self.names.index(label)
             raise ValueError(f"'{label}' is no class; the classes are {', '.join(self.names)}.")
-        if not label.isdigit() or int(label) >= self.classes:
+        if not label.isdecimal() or int(label) >= self.classes:
             raise ValueError(f"'{label}' is no class; the classes are 0 to {self.classes - 1}.")
         return int(label)
 

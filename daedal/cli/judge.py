@@ -237,7 +237,7 @@ def reproduce(
 
 def _seeds(text: str) -> list[int]:
     words = _words(text) or []
-    if not words or not all(word.isdigit() and int(word) < 2**63 for word in words):
+    if not words or not all(word.isdecimal() and int(word) < 2**63 for word in words):
         raise UsageError(f"'seeds' of reproduce must be integers in [0, 2**63) with commas between; got '{text}'.")
     seeds = [int(word) for word in words]
     if len(set(seeds)) < len(seeds):

@@ -83,7 +83,7 @@ COLUMNS = (
            "Mean squared error of test items rebuilt from their codes."),
     Column("memorised", "Memorised", "Copying", None, fixed(2),
            "Share of samples that are nearer to a training item than to any of equally many test items; one half "
-           "for a system that copies nothing."),
+           "for a system that copies nothing. Small items have further samples for it."),
     Column("images-per-second", "Samples/s", "Cost", "higher", lambda v: "–" if v is None else
            (significant(3)(v) if v < 100 else fixed(0)(v)), "Samples drawn in a second."),
     Column("train-seconds", "Seconds", "Cost", None, fixed(1), "Seconds of training."),

@@ -2,7 +2,7 @@
 
     rows.json            {format, finished, data, settings, machine, versions, started, took, rows}
     report.html          made from rows.json
-    SYSTEM/REPEAT/       what `daedal.evaluate.worker` leaves: run/, samples.npy, material.npz, exhibits.npz, ...
+    SYSTEM/REPEAT/       what `daedal.evaluate.worker` leaves: run/, samples.npy, further.npy, material.npz, ...
 
 `rows[i]["runs"][j]["folder"]` is SYSTEM/REPEAT; see `daedal.evaluate.rows` for the rest of a row.
 """

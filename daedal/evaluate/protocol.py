@@ -46,12 +46,12 @@ def evaluate(
 ) -> Measures:
     """Measure what a system can do on a data set: a mapping of metric names to `Measure`.
 
-    `n` is the number of samples, and of items of the reference and of the floor (default: the size of the test
-    split, at most 10,000). `metrics` selects by name; those that don't apply to the system or the data are left out.
-    `fd-inception=FILE.safetensors` (and `kid-`) measures in the published Inception network's features; the
-    environment variable DAEDAL_INCEPTION adds both to the default. Neither the system nor the global random state
-    is changed. Raises ValueError for unknown names or none, a size out of range, or data that the system was not made
-    for.
+    `n` is the number of samples (`memorised` has further ones where x is small), and of items of the reference and of
+    the floor (default: the size of the test split, at most 10,000). `metrics` selects by name; those that don't apply
+    to the system or the data are left out. `fd-inception=FILE.safetensors` (and `kid-`) measures in the published
+    Inception network's features; the environment variable DAEDAL_INCEPTION adds both to the default. Neither the system
+    nor the global random state is changed. Raises ValueError for unknown names or none, a size out of range, or data
+    that the system was not made for.
     """
     check_loaded(data, "evaluate")
     seed, data = check_seed(seed, "evaluate"), data.finite()

@@ -15,6 +15,7 @@ a: 0.90 of its samples lie among real items, ahead of b (0.50).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -158,17 +159,18 @@ def _few_items(rows: Sequence[Row]) -> Sentence | None:
 
 def _closest(rows: Sequence[Row]) -> Sentence | None:
     """The distance that most rows have; within its floor of each other two systems are not told apart."""
-    names = sorted({name for row in rows for name in row.get("metrics", {}) if name.startswith("fd-")})
-    tied = leaders(names[0], rows) if names else []
+    known = Counter(name for row in rows for name in row.get("metrics", {}) if name.startswith("fd-"))
+    name = max(sorted(known), key=known.__getitem__, default="")
+    tied = leaders(name, rows) if name else []
     if not tied:
         return None
-    show = _shower(rows, names[0])
-    floors = [row["metrics"][names[0]].get("floor") for row in rows if measured(row, names[0]) is not None]
-    floor = f"; the data itself is at {column(names[0]).show(floors[0])}" if floors and floors[0] is not None else ""
+    show = _shower(rows, name)
+    floors = [row["metrics"][name].get("floor") for row in rows if measured(row, name) is not None]
+    floor = f"; the data itself is at {column(name).show(floors[0])}" if floors and floors[0] is not None else ""
     if len(tied) > 1:
-        text = f"No clear winner: {_list(tied, show)} cannot be told apart by {names[0]}{floor}."
+        text = f"No clear winner: {_list(tied, show)} cannot be told apart by {name}{floor}."
         return Sentence("Closest to the data", text, "tie", tuple(tied))
-    text = f"{tied[0]}: {names[0]} {show(tied[0])}{floor}."
+    text = f"{tied[0]}: {name} {show(tied[0])}{floor}."
     return Sentence("Closest to the data", text, "winner", (tied[0],))
 
 

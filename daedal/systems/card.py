@@ -12,12 +12,15 @@ from daedal.data.names import printable
 from daedal.nn.sizes import learned_numbers
 from daedal.places import write_file
 from daedal.play.settings import Run
-from daedal.spaces import Space
+from daedal.play.system import System
+from daedal.spaces import Labels, Space
+from daedal.systems.catalogue import Entry
 from daedal.systems.citation import bibtex, sentence
 from daedal.systems.inspection import resolve
 from daedal.systems.storage import versions
 
 CARD = "README.md"
+SHOWN = 16  # samples that its code draws
 
 
 def write_card(run: Run, data: Data) -> None:
@@ -51,7 +54,7 @@ def card(run: Run, data: Data) -> str:
         sentence(entry.paper),
         f"| | |\n|---|---|\n{table}",
         "## Options\n\n```json\n" + json.dumps(system.options, indent=1) + "\n```",
-        "## Use\n\n" + _use(entry.capabilities),
+        "## Use\n\n" + _use(system, entry),
         "## Limits\n\nThe model repeats what its data holds, biases included. It has not been reviewed for any use.",
         "## Cite\n\n```bibtex\n" + bibtex(entry) + "\n```",
     ]
@@ -68,11 +71,26 @@ def _as_text(space: Space) -> str:
     return re.sub(r"[^\w ,=()']|_", lambda mark: f"&#{ord(mark[0])};", printable(str(space)))
 
 
-def _use(capabilities: tuple[str, ...]) -> str:
-    lines = ["import daedal", "", 'system = daedal.load("path/to/this/folder")']
-    if "sample" in capabilities:
-        lines.append("images = system.sample(16)")
+def _use(system: System, entry: Entry) -> str:
+    """Code that loads the run and draws from it; what is given has its place, and values that fit."""
+    ours = entry.module.startswith("daedal.")
+    load = '"path/to/this/folder"' if ours else f'"path/to/this/folder", system={entry.class_name}'
+    lines = ["import daedal", *(["import torch"] if system.given else []), ""]
+    lines.append(f"system = daedal.load({load})" + ("" if ours else "  # the class that it was trained with"))
+    if "sample" in entry.capabilities and not system.given:
+        lines.append(f"samples = system.sample({SHOWN})")
+    elif "sample" in entry.capabilities:
+        given = ", ".join(f'"{_as_code(field)}": {_fitting(space)}' for field, space in system.given.items())
+        lines += [f"given = {{{given}}}  # or what you like", f"samples = system.sample({SHOWN}, given=given)"]
     return "```python\n" + "\n".join(lines) + "\n```"
+
+
+def _fitting(space: Space) -> str:
+    """Code for values of a space, one for each sample: every class in turn, else zeros."""
+    if isinstance(space, Labels) and not space.shape:
+        return f"torch.arange({SHOWN}) % {space.classes}"
+    kind = ", dtype=torch.long" if isinstance(space, Labels) else ""
+    return f"torch.zeros({', '.join(map(str, (SHOWN, *space.shape)))}{kind})"
 
 
 def _losses(history: list[dict[str, Any]]) -> str:

@@ -112,6 +112,12 @@ def test_distances_are_told_with_their_floor():
     assert topics(rows)["Closest to the data"].text == "a: fd-digits 9.00; the data itself is at 2.00."
 
 
+def test_the_closest_is_by_the_distance_that_most_rows_have():
+    one = {"value": 9.0, "floor": 2.0, "spread": 0.5}
+    rows = [row("a", **{"fd-self": one, "fd-inception": one}), row("b", **{"fd-self": one | {"value": 30.0}})]
+    assert topics(rows)["Closest to the data"].text == "a: fd-self 9.00; the data itself is at 2.00."
+
+
 def test_memorisation_is_warned_of_beyond_chance_only():
     # One standard error of a share of one half at n = 500 is 0.0224: 0.55 is 2.2 of them, 0.6 is 4.5.
     assert "Copies" not in topics([row("a", memorised=0.55)])

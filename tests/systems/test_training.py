@@ -9,6 +9,7 @@ from PIL import Image
 from daedal.data.load import load_data
 from daedal.errors import RunError, UsageError
 from daedal.play.folder import read_settings
+from daedal.spaces import Images, Labels, Vectors
 from daedal.systems import training
 from daedal.systems.factory import create, load
 from daedal.systems.training import default_folder, resume, train
@@ -292,6 +293,37 @@ def test_the_card_is_filled_in(run):
     ):
         assert words in text
     assert "None" not in text.split("## Options")[0].replace("frames=None", "").replace("names=None", "")
+
+
+@pytest.mark.parametrize("given", [(), "label", "y", "codes", "left"])
+def test_the_code_of_the_card_runs(given, tmp_path):
+    n, rng = 40, np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (2, n, 1, 8, 8), dtype=np.uint8)
+    data = small.data_of(
+        "all",
+        {
+            "x": (pixels[0], Images(1, 8, 8)),
+            "left": (pixels[1], Images(1, 8, 8)),
+            "label": (rng.integers(0, 3, n), Labels(3)),
+            "codes": (rng.integers(0, 5, (n, 4)), Labels(5, (4,))),
+            "y": (rng.normal(size=(n, 2)).astype(np.float32), Vectors(2)),
+        },
+    )
+    run = train("vae", data, given=given, steps=1, out=tmp_path / "run", **TINY)
+    code = (run.path / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    found = {}
+    exec(code.replace("path/to/this/folder", str(run.path)), found)
+    assert found["samples"].shape == (16, 1, 8, 8)
+    if given == "label":
+        assert found["given"]["label"].tolist() == [0, 1, 2] * 5 + [0]
+
+
+def test_the_card_of_a_foreign_system_asks_for_its_class(tmp_path):
+    class Mine(small.Line):
+        pass
+
+    run = train(Mine, small.vectors(), steps=1, out=tmp_path / "run")
+    assert ", system=Mine)  # the class that it was trained with" in (run.path / "README.md").read_text()
 
 
 def test_what_strangers_named_is_no_markup_in_the_card(tmp_path):
