@@ -6,6 +6,7 @@ back, so each block has two of them.
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
@@ -50,10 +51,11 @@ def sampling() -> float:
 WORK = {"training": training, "sampling": sampling}
 
 
-def alone(work: str, way: str) -> float:
-    """Seconds of some work in a process of its own."""
+def alone(work: str, way: str) -> tuple[float, float]:
+    """Seconds of some work in a process of its own, and the most memory that it held, MB."""
     command = [sys.executable, "-m", "benchmarks.heap", work, way]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    took, held = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    return float(took), float(held)
 
 
 def main() -> None:
@@ -64,17 +66,21 @@ def main() -> None:
         if "keep" in sys.argv and not keep_freed_memory():
             raise SystemExit("There is nothing to measure: this process can't be told to keep what it frees.")
         WORK[named[0]]()  # warms up
-        print(WORK[named[0]]())
+        print(WORK[named[0]](), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
         return
     times: dict[str, dict[str, list[float]]] = {work: {way: [] for way in WAYS} for work in WORK}
+    held: dict[str, dict[str, list[float]]] = {work: {way: [] for way in WAYS} for work in WORK}
     for block in range(BLOCKS):
         for work in WORK:
             for way in WAYS if block % 2 else WAYS[::-1]:
-                times[work][way].append(alone(work, way))
+                took, most = alone(work, way)
+                times[work][way].append(took)
+                held[work][way].append(most)
     gains = {work: ratio(found, "default", "keep") for work, found in times.items()}
     rates = {f"{work}, {way}, per second": 1 / statistics.median(times[work][way]) for work in WORK for way in WAYS}
+    peaks = {f"{work}, {way}": statistics.median(held[work][way]) for work in WORK for way in WAYS}
     bars = {f"default over keep, {work}": bar(gain, at_least=1.2) for work, gain in gains.items()}
-    publish("heap", {"bars": bars, "rates": rates, "seconds": times})
+    publish("heap", {"bars": bars, "rates": rates, "peak MB": peaks, "seconds": times})
 
 
 if __name__ == "__main__":

@@ -21,16 +21,16 @@ HELP = "Train, sample, compare and use deep generative models on your own data."
 SHORT_HELP = ("--help", "-h")
 COMMANDS: dict[str, tuple[Command, tuple[Group, ...], str]] = {  # the function, groups of flags, the keys of --json
     "list": (browse.list_systems, (), "systems: [{name, capabilities, spaces, year}]"),
-    "info": (browse.info, (), "name, summary, capabilities, spaces, paper, options, digits, paper_configuration"),
+    "info": (browse.info, (), "name, summary, capabilities, spaces, paper, options, digits, paper_configuration, ..."),
     "cite": (browse.cite, (), "name, bibtex"),
-    "data": (make.data, (DATA,), "n, train, test, fields, problems"),
+    "data": (make.data, (DATA,), "n, train, test, fields, ranges, classes, duplicates, problems, skipped, sheet, ..."),
     "render": (worlds.render, (), "out, n, pictures, files"),
-    "train": (make.train, (BUDGET, TRAINING, DATA), "run, steps, seconds, loss"),
+    "train": (make.train, (BUDGET, TRAINING, DATA), "run, steps, seconds, loss, losses: {player: loss}"),
     "sample": (make.sample, (), "files, shape, seed"),
-    "evaluate": (judge.evaluate, (DATA,), "metrics: {name: {value, kind, floor, spread, n}}"),
-    "doctor": (judge.doctor, (), "findings: [{code, message, knob}]"),
-    "compare": (judge.compare, (DATA,), "report, rows: [{system, status, steps, seconds, metrics}]"),
-    "reproduce": (judge.reproduce, (), "claims: [{id, holds, difference, bar, se, seeds}]"),
+    "evaluate": (judge.evaluate, (DATA,), "metrics: {name: {value, kind, floor, spread, n, better}}"),
+    "doctor": (judge.doctor, (), "findings: [{code, message, knob}], unseen"),
+    "compare": (judge.compare, (DATA,), "report, rows: [{system, status, reason, steps, seconds, metrics}]"),
+    "reproduce": (judge.reproduce, (), "claims: [{id, holds, difference, bar, se, seeds}], or with --stale stale"),
 }
 
 

@@ -41,7 +41,7 @@ def evaluate(
         source: as for train; default: what the run was trained on
 
     Options:
-        n: number of samples; default: the size of the test split, at most 10,000
+        n: number of samples (memorised takes more of small ones); default: the size of the test split, at most 10,000
         seed: what all randomness comes from
         metrics: names with commas between, such as fd-digits,coverage or fd-inception=WEIGHTS; default: all that apply
         device: auto, cpu or cuda

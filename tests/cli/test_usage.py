@@ -109,6 +109,7 @@ WRONG = {
     "data digits --size large": "'size' must be an integer in [1, 8192], or height x width such as '32x24'",
     "reproduce": "Say whose claims to measure",
     "reproduce vae --seeds a,b": "'seeds' of reproduce must be integers in [0, 2**63) with commas between; got 'a,b'.",
+    "reproduce vae --seeds ²": "'seeds' of reproduce must be integers in [0, 2**63) with commas between; got '²'.",
     "reproduce vae --seeds 1,01": "'seeds' of reproduce must name each seed once; got '1,01'.",
     "reproduce nothing": "'nothing' has no claims.",
     "reproduce nothing --stale": "'nothing' has no claims.",
