@@ -28,7 +28,7 @@ def page() -> str:
         "",
         "Speed beside a peer or a plain implementation in the same process (start-up and heap: in fresh ones), in "
         "interleaved blocks, as the median of the blocks' ratios. What is asked of a number stands beside it. This "
-        "page is written by `python -m benchmarks` from `results/benchmarks/*.json`, which also keep the single blocks.",
+        "page is written by `python -m benchmarks` from `results/benchmarks/*.json`, which keep the single blocks too.",
     ]
     for name in names():
         path = RESULTS / f"{name.replace('_', '-')}.json"
