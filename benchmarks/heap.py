@@ -6,7 +6,6 @@ back, so each block has two of them.
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import torch
 
 import daedal
 from benchmarks.common import bar, publish, ratio, seconds
+from daedal.evaluate.metrics import _peak_memory_mb
 from daedal.heap import keep_freed_memory
 from daedal.play.settings import Settings
 from daedal.play.trainer import Trainer
@@ -66,7 +66,7 @@ def main() -> None:
         if "keep" in sys.argv and not keep_freed_memory():
             raise SystemExit("There is nothing to measure: this process can't be told to keep what it frees.")
         WORK[named[0]]()  # warms up
-        print(WORK[named[0]](), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+        print(WORK[named[0]](), _peak_memory_mb())
         return
     times: dict[str, dict[str, list[float]]] = {work: {way: [] for way in WAYS} for work in WORK}
     held: dict[str, dict[str, list[float]]] = {work: {way: [] for way in WAYS} for work in WORK}

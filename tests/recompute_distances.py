@@ -18,7 +18,7 @@ from scipy.stats import hypergeom
 from sklearn.datasets import load_digits
 
 WEIGHTS = Path(__file__).parent.parent / "daedal" / "evaluate" / "assets" / "digits-features.safetensors"
-SHARES = ("precision", "recall", "density", "coverage", "memorised")
+SHARES = ("precision", "recall", "density", "coverage")
 
 
 def split():
@@ -121,7 +121,10 @@ def recompute(samples, further, training_rows, reference_rows):
 
 
 def agree(name, reported, found, n):
-    """Shares may differ by two items (a distance on the edge of a ball, in another rounding), others by rounding."""
+    """Shares may differ by two items (a distance on the edge of a ball, in another rounding), others by rounding.
+
+    `memorised` is of distances in whole levels, which are exact.
+    """
     if reported is None or not np.isfinite(reported):
         return False
     return abs(reported - found) <= (2 / n if name in SHARES else 1e-5 * max(1.0, abs(found)))

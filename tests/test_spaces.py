@@ -78,7 +78,11 @@ def test_clips_and_texts_are_made_of_the_three_spaces():
     texts = tokens(("", "cat", "dog"), 5)
     assert texts.shape == (5,)
     assert texts.index("dog") == 2
-    assert Labels(3).index("2") == 2
-    with pytest.raises(ValueError, match="'²' is no class; the classes are 0 to 2"):
-        Labels(3).index("²")
     texts.check(torch.randint(0, 3, (2, 5)))
+
+
+def test_a_class_without_a_name_is_its_number():
+    assert Labels(3).index("2") == 2
+    for text in ("3", "-1", "²", "cat", ""):
+        with pytest.raises(ValueError, match=f"'{text}' is no class; the classes are 0 to 2"):
+            Labels(3).index(text)

@@ -76,6 +76,13 @@ def test_it_notices_other_samples_and_missing_numbers(script, folder, capsys):
     assert script.main(folder) == 1
 
 
+def test_it_notices_other_further_samples(script, folder):
+    further = np.load(folder / "noisy" / "0" / "further.npy")
+    assert len(further) == 1000
+    np.save(folder / "noisy" / "0" / "further.npy", further[:900])
+    assert [line[1] for line in script.check(folder) if not line[-1]] == ["memorised"]
+
+
 def test_it_knows_the_digits_only(script, folder, capsys):
     record = json.loads((folder / "rows.json").read_text())
     (folder / "rows.json").write_text(json.dumps(record | {"data": {"name": "photos"}}))
