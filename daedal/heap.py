@@ -1,7 +1,7 @@
 """What glibc's allocator does with memory that a step has freed: by default, much of it goes back to the kernel.
 
 Blocks above 32 MiB are always returned, and the top of the heap too once it is large. The next step asks for as much
-again, and the kernel has to clear every page of it: nearly a fifth of DDPM's training at 64x64 goes there, and over a
+again, and the kernel has to clear every page of it: about a fifth of DDPM's training at 64x64 goes there, and over a
 quarter of sampling digits (`benchmarks/heap.py`). A process of our own keeps what it has freed instead, as PyTorch does
 on a GPU, and holds its peak until it ends.
 """
